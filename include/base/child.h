@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Other programs, by argument vector and never through a shell, each with a
+ * time and an output limit. Nothing of ours leaks in: every descriptor is
+ * close-on-exec, signals are unblocked and reset, the child dies with us.
+ */
+#ifndef BASE_CHILD_H
+#define BASE_CHILD_H
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/text.h"
+
+struct child_limits {
+	uint64_t timeout_ns;   /* then SIGKILL to its process group */
+	size_t output_bytes;   /* more is read and thrown away */
+};
+
+struct child_result {
+	int wait_status;   /* as waitpid() gives it */
+	bool timed_out;
+	bool truncated;	   /* the output limit was met */
+};
+
+/* Run to the end and collect standard output and error together. Blocks: not for the loop thread. */
+int child_run(const char *const argv[], const struct child_limits *limits, struct text *ret_output,
+	      struct child_result *ret, struct err *e);
+
+/*
+ * Start a program with our standard streams untouched, in our process group
+ * (the terminal's Ctrl-C reaches it as it would without us). Waiting is the caller's.
+ */
+int child_start(char *const argv[], pid_t *ret, struct err *e);
+
+#endif

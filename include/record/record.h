@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Recording, as src/cmd sees it: a configuration in, a bundle out.
+ */
+#ifndef RECORD_RECORD_H
+#define RECORD_RECORD_H
+
+#include "base/err.h"
+#include "base/text.h"
+#include "format/wire.h"
+
+enum trigger_role { ROLE_OFF, ROLE_SUSPECT, ROLE_FINAL };
+
+/* One --trigger, --suspect, --no-trigger or --preset, in the order given. */
+struct trigger_choice {
+	enum { CHOICE_FINAL, CHOICE_SUSPECT, CHOICE_DISABLE, CHOICE_PRESET } what;
+	const char *spec; /* NAME, KIND:SPEC, or the preset's name */
+};
+
+/* Plain data, const from parsing on. Strings belong to argv or to the option table. */
+struct record_config {
+	const char *server_ip; /* NULL: discover */
+	uint16_t server_port;
+	struct wire_addr server; /* valid after check_resolve_server() */
+	const char *interface;	 /* "any" by default */
+
+	const char *const *events; /* -e SYSTEM[:EVENT[/FILTER]] beyond scoutfs:* and printk:console */
+	size_t event_count;
+
+	const struct trigger_choice *choices;
+	size_t choice_count;
+	bool log_facility_any;
+
+	uint64_t before_ns, after_ns;
+	uint64_t duration_ns; /* 0: none */
+	char *const *command; /* NULL-terminated, or NULL */
+
+	const char *output_dir; /* where the session folder and the bundle go */
+	const char *run_dir;	/* lock, control socket */
+	bool force_output;	/* accept an output folder on scoutfs */
+	uint64_t disk_bytes;	/* spool budget */
+	uint64_t ring_bytes;	/* all rings together */
+	uint64_t packet_ring_bytes;
+	unsigned int lag_ms;	/* how old unsynced data may get */
+
+	int argc;
+	char *const *argv;
+};
+
+struct verdict {
+	enum trigger_role role;
+	char name[64];	 /* of the trigger */
+	char text[512];	 /* the line, event or reason seen */
+	uint64_t when_ns; /* CLOCK_MONOTONIC of the line, event or decision */
+};
+
+struct record_result {
+	char bundle[4096];  /* path of the bundle; empty when none was made */
+	char session[4096]; /* path of the session folder when it was kept; else empty */
+	bool complete;	    /* nothing failed, nothing lost to a fault */
+	struct text json;   /* the --json object; freed by the caller */
+};
+
+/* Arm, record, wait, finish. @e is filled on failure. 0, or a negative errno with no bundle made. */
+int record_run(const struct record_config *c, struct record_result *ret, struct err *e);
+
+/* Session folder to bundle; also takes what a dead recorder's instance still holds. */
+int record_recover(const char *session_dir, const char *output_dir, const char *run_dir,
+		   struct record_result *ret, struct err *e);
+
+#endif

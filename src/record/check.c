@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+typedef int check_is_not_written_yet;

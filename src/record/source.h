@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sources: where bytes come from. Each is a table of functions; source.c is the list.
+ *
+ *   prepare   make what is needed, recording nothing yet (a failure that leaves the rest useful
+ *             is not an error: set .status and .why and return 0)
+ *   start     bytes begin to flow
+ *   freeze    the one act after a verdict: no newer data comes in. Loop thread, no waiting.
+ *   drain     everything up to the freeze is handed to the spool; stops the pump. May wait.
+ *   free      undo prepare; nothing of ours stays on the host
+ */
+#ifndef RECORD_SOURCE_H
+#define RECORD_SOURCE_H
+
+#include <stdatomic.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct session;
+struct source;
+
+enum source_status { SOURCE_OK, SOURCE_DEGRADED, SOURCE_FAILED };
+
+struct source_ops {
+	const char *name;
+	int (*prepare)(struct source *s, struct err *e);
+	int (*start)(struct source *s, struct err *e);
+	void (*freeze)(struct source *s);
+	int (*drain)(struct source *s, struct err *e);
+	void (*facts)(struct source *s, struct json_writer *w); /* members for session.json; may be NULL */
+	void (*free)(struct source *s);
+};
+
+struct source {
+	const struct source_ops *ops;
+	struct session *session;
+	_Atomic int status; /* enum source_status */
+	char why[512];	    /* guarded by the session's lock once threads run: see source_degrade() */
+	_Atomic uint64_t records;
+	void *priv;
+};
+
+extern const struct source_ops source_ftrace_ops, source_packets_ops, source_kmsg_ops, source_clocks_ops;
+
+/* Lower the status (it never rises again) and say why, once; also a journal line. Any thread. */
+void source_degrade(struct source *s, enum source_status status, const char *fmt, ...) PRINTF(3, 4);
+const char *source_status_name(enum source_status s);
+
+#endif

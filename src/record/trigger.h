@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Triggers: what decides that the moment has come. A set is built from the built-in table
+ * and the user's choices (pure, testable without root), then armed in a session, and fed:
+ * kernel-log records by source_kmsg, heartbeats through a shared stamp, events by its own watch instances.
+ *
+ * Everything here runs in the loop thread.
+ */
+#ifndef RECORD_TRIGGER_H
+#define RECORD_TRIGGER_H
+
+#include <regex.h>
+#include <stdatomic.h>
+
+#include "base/loop.h"
+#include "format/kmsg.h"
+#include "record/instance.h"
+#include "record/record.h"
+
+struct trigger;
+struct trigger_set;
+
+/* What a set needs from its session while armed. Borrowed; outlives the set. */
+struct trigger_env {
+	struct loop *loop;
+	const char *instance_name; /* watch instances are called NAME.watch0 ... */
+	const struct instance *recording; /* for --after 0: in-kernel traceoff goes here; else NULL */
+	const _Atomic uint64_t *heartbeat_ns; /* stamp of the newest heartbeat of the server; 0: none seen */
+	void (*verdict)(void *arg, const struct verdict *v);
+	void *arg;
+};
+
+struct trigger_ops {
+	const char *kind; /* "log", "event", "silence" */
+	int (*parse)(struct trigger *t, const char *spec, struct err *e);
+	/* 0; -EOPNOTSUPP when this host cannot (said in t->why): the trigger is then left out with a warning. */
+	int (*arm)(struct trigger *t, struct trigger_env *env, struct err *e);
+	void (*free)(struct trigger *t);
+};
+
+struct trigger {
+	const struct trigger_ops *ops;
+	char name[64];
+	const char *spec;
+	enum trigger_role role;
+	bool user; /* given by the user, not from the table */
+	bool armed;
+	char why[256]; /* why it is not armed, or how it was proved */
+	uint64_t fired;
+	void *priv;
+};
+
+extern const struct trigger_ops trigger_log_ops, trigger_event_ops, trigger_silence_ops;
+
+/* The table of built-in triggers (facts of the scoutfs sources; see trigger.c). */
+struct trigger_builtin {
+	const char *name;
+	enum trigger_role role;
+	const char *kind;
+	const char *spec;
+	const char *fallback; /* spec for modules that lack the first one's event */
+	bool any_source;      /* log: any text, not only "scoutfs f." lines */
+	const char *sample;   /* log: a real line that must match */
+};
+extern const struct trigger_builtin trigger_builtins[];
+extern const size_t trigger_builtin_count;
+
+int trigger_set_build(const struct record_config *c, struct trigger_set **ret, struct err *e);
+void trigger_set_free(struct trigger_set *s); /* disarms; removes watch instances */
+size_t trigger_set_count(const struct trigger_set *s);
+const struct trigger *trigger_set_at(const struct trigger_set *s, size_t i);
+/*
+ * Arm and prove: patterns against their samples, a marker through each watch instance.
+ * Host shortcomings degrade single triggers (see .why). @ret_proof: one line for the status.
+ */
+int trigger_set_arm(struct trigger_set *s, struct trigger_env *env, struct text *ret_proof, struct err *e);
+/* A kernel-log record; @mono_ns is its time. Only kernel-facility records count unless the config says any. */
+void trigger_set_log(struct trigger_set *s, const struct kmsg_record *r, uint64_t mono_ns);
+/* The name and role of the first trigger that @text (a line of facility @facility) would fire, or NULL. */
+const struct trigger *trigger_set_match_log(const struct trigger_set *s, const char *text,
+					    unsigned int facility);
+/* Close and remove what arming made in tracefs (before the final drain); the set stays readable. */
+void trigger_set_disarm(struct trigger_set *s);
+const char *trigger_role_name(enum trigger_role role);
+
+#endif
