@@ -1,2 +1,423 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int text_is_not_written_yet;
+/*
+ * Growable strings, and the two directions between numbers and what people
+ * write: options ("64M", "2m") and reports ("1.5 GiB", "3 min 20 s").
+ *
+ * Everybody calls it; a text belongs to whoever declared it. No locale is
+ * consulted: what is printed on one node must read the same on another.
+ * Fractions are computed in integers, so that "1.5G" is exact.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/text.h"
+
+/* Longest fraction taken: nine digits, a nanosecond of a second. */
+#define FRACTION_DIGITS 9
+
+/* Names longer than this are never suggested (option and trigger names are far shorter). */
+#define NAME_MAX_BYTES 63
+
+void text_free(struct text *t)
+{
+	free(t->s);
+	*t = (struct text){0};
+}
+
+/**
+ * text_reset() - empty a text but keep its memory; a remembered failure is forgotten
+ */
+void text_reset(struct text *t)
+{
+	t->len = 0;
+	t->failed = false;
+	if (t->s)
+		t->s[0] = '\0';
+}
+
+/* Make room for @n more bytes and the NUL. */
+static bool text_grow(struct text *t, size_t n)
+{
+	size_t want, size;
+	char *s;
+
+	if (t->failed)
+		return false;
+	if (__builtin_add_overflow(t->len, n, &want) || __builtin_add_overflow(want, 1, &want))
+		goto failed;
+	if (want <= t->size)
+		return true;
+	size = max_of(want, (size_t)64);
+	if (t->size <= SIZE_MAX / 2)
+		size = max_of(size, t->size * 2);
+	s = realloc(t->s, size);
+	if (!s)
+		goto failed;
+	t->s = s;
+	t->size = size;
+	return true;
+failed:
+	t->failed = true;
+	return false;
+}
+
+/**
+ * text_add() - append bytes, which may include NUL
+ * @t:     zeroed before its first use; unchanged from the first failure on
+ * @bytes: borrowed; must not lie inside @t
+ */
+void text_add(struct text *t, const void *bytes, size_t n)
+{
+	if (!text_grow(t, n))
+		return;
+	if (n)
+		memcpy(t->s + t->len, bytes, n);
+	t->len += n;
+	t->s[t->len] = '\0';
+}
+
+void text_str(struct text *t, const char *s)
+{
+	text_add(t, s, strlen(s));
+}
+
+void text_printf(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	text_vprintf(t, fmt, ap);
+	va_end(ap);
+}
+
+/**
+ * text_vprintf() - append formatted; the arguments must not lie inside @t
+ */
+void text_vprintf(struct text *t, const char *fmt, va_list ap)
+{
+	va_list again;
+	int n;
+
+	if (!text_grow(t, 0))
+		return;
+	va_copy(again, ap);
+	n = vsnprintf(t->s + t->len, t->size - t->len, fmt, ap);
+	if (n < 0) {
+		t->s[t->len] = '\0';
+		t->failed = true;
+	} else if ((size_t)n >= t->size - t->len) {
+		t->s[t->len] = '\0';
+		if (text_grow(t, (size_t)n)) {
+			(void)vsnprintf(t->s + t->len, t->size - t->len, fmt, again);
+			t->len += (size_t)n;
+		}
+	} else {
+		t->len += (size_t)n;
+	}
+	va_end(again);
+}
+
+bool text_ok(const struct text *t)
+{
+	return !t->failed;
+}
+
+const char *text_c(const struct text *t)
+{
+	return t->s ? t->s : "";
+}
+
+/* Decimal digits at *@s, which is left after them. */
+static int scan_u64(const char **s, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (!isdigit((unsigned char)**s))
+		return -EINVAL;
+	for (; isdigit((unsigned char)**s); (*s)++)
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(**s - '0'), &v))
+			return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
+/**
+ * parse_u64() - a whole decimal number, nothing before or after it
+ * @ret: set on success only
+ *
+ * Return: 0; -EINVAL if it is not one; -ERANGE if it does not fit.
+ */
+int parse_u64(const char *s, uint64_t *ret)
+{
+	uint64_t v;
+	int r = scan_u64(&s, &v);
+
+	if (r < 0)
+		return r;
+	if (*s)
+		return -EINVAL;
+	*ret = v;
+	return 0;
+}
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit *unit_find(const struct unit *units, size_t count, const char *name,
+				    int (*compare)(const char *, const char *))
+{
+	for (size_t i = 0; i < count; i++)
+		if (compare(units[i].name, name) == 0)
+			return &units[i];
+	return NULL;
+}
+
+/* "12.5" and a unit; a fraction of the smallest unit (factor 1) has no meaning and is refused. */
+static int parse_scaled(const char *s, const struct unit *units, size_t count,
+			int (*compare)(const char *, const char *), uint64_t *ret)
+{
+	uint64_t whole, fraction = 0, scale = 1, value;
+	const struct unit *u;
+	const char *digits;
+	int r;
+
+	r = scan_u64(&s, &whole);
+	if (r < 0)
+		return r;
+	if (*s == '.') {
+		digits = ++s;
+		r = scan_u64(&s, &fraction);
+		if (r < 0 || s - digits > FRACTION_DIGITS)
+			return -EINVAL;
+		for (; digits < s; digits++)
+			scale *= 10;
+	}
+	u = unit_find(units, count, s, compare);
+	if (!u || (fraction && u->factor == 1))
+		return -EINVAL;
+	if (__builtin_mul_overflow(whole, u->factor, &value))
+		return -ERANGE;
+	fraction = (uint64_t)((unsigned __int128)fraction * u->factor / scale);
+	if (__builtin_add_overflow(value, fraction, &value))
+		return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
+/**
+ * parse_size() - "4096", "64M", "1.5G", "10KiB": bytes, in binary units whichever way they are
+ * written
+ * @ret_bytes: set on success only; a fraction of a byte is dropped
+ *
+ * Upper and lower case are the same. Return: 0; -EINVAL for anything else (signs and blanks
+ * included); -ERANGE if it does not fit.
+ */
+int parse_size(const char *s, uint64_t *ret_bytes)
+{
+	static const struct unit units[] = {
+		{"", 1},	   {"B", 1},	       {"K", KIB},
+		{"KB", KIB},	   {"KiB", KIB},       {"M", MIB},
+		{"MB", MIB},	   {"MiB", MIB},       {"G", GIB},
+		{"GB", GIB},	   {"GiB", GIB},       {"T", KIB * GIB},
+		{"TB", KIB * GIB}, {"TiB", KIB * GIB}, {"P", MIB * GIB},
+		{"PB", MIB * GIB}, {"PiB", MIB * GIB},
+	};
+
+	return parse_scaled(s, units, ARRAY_SIZE(units), strcasecmp, ret_bytes);
+}
+
+/**
+ * parse_duration() - "90" (seconds), "1.5s", "250ms", "10us", "40ns", "2m", "1h", "3d"
+ * @ret_ns: set on success only; a fraction of a nanosecond is dropped
+ *
+ * Return: 0; -EINVAL for anything else; -ERANGE if it does not fit.
+ */
+int parse_duration(const char *s, uint64_t *ret_ns)
+{
+	static const struct unit units[] = {
+		{"", NSEC_PER_SEC},	     {"ns", 1},
+		{"us", NSEC_PER_USEC},	     {"ms", NSEC_PER_MSEC},
+		{"s", NSEC_PER_SEC},	     {"m", 60 * NSEC_PER_SEC},
+		{"min", 60 * NSEC_PER_SEC},  {"h", 3600 * NSEC_PER_SEC},
+		{"d", 86400 * NSEC_PER_SEC},
+	};
+
+	return parse_scaled(s, units, ARRAY_SIZE(units), strcmp, ret_ns);
+}
+
+/**
+ * format_utc() - a CLOCK_REALTIME reading as ISO 8601, "2026-11-20T10:00:02.123456Z"
+ * @buf: of @size bytes, 28 for all of it; also the return value
+ */
+const char *format_utc(uint64_t real_ns, char *buf, size_t size)
+{
+	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
+	struct tm tm;
+
+	(void)gmtime_r(&seconds, &tm); /* cannot fail: 2^64 ns end in the year 2554 */
+	(void)snprintf(buf, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ", tm.tm_year + 1900,
+		       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		       (unsigned)(real_ns % NSEC_PER_SEC / NSEC_PER_USEC));
+	return buf;
+}
+
+/*
+ * One decimal, rounded, in the largest unit that leaves at least 1; ".0" is
+ * left out. Rounding may carry into the next unit: 1023.97 KiB is 1 MiB.
+ */
+static const char *format_scaled(uint64_t v, uint64_t base, const char *const *units, size_t count,
+				 char *buf, size_t size)
+{
+	unsigned __int128 factor = 1, tenths;
+	size_t i = 0;
+
+	for (;; i++, factor *= base) {
+		tenths = ((unsigned __int128)v * 10 + factor / 2) / factor;
+		if (tenths < 10 * (unsigned __int128)base || i + 1 == count)
+			break;
+	}
+	uint64_t t = (uint64_t)tenths;
+
+	if (t % 10)
+		(void)snprintf(buf, size, "%llu.%llu%s", (unsigned long long)(t / 10),
+			       (unsigned long long)(t % 10), units[i]);
+	else
+		(void)snprintf(buf, size, "%llu%s", (unsigned long long)(t / 10), units[i]);
+	return buf;
+}
+
+/**
+ * format_bytes() - "512 B", "1.5 GiB"
+ * @buf: of @size bytes, 32 is enough; also the return value
+ */
+const char *format_bytes(uint64_t bytes, char *buf, size_t size)
+{
+	static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+
+	return format_scaled(bytes, 1024, units, ARRAY_SIZE(units), buf, size);
+}
+
+/**
+ * format_count() - "999", "1.2 k", "1.2 M"
+ * @buf: of @size bytes, 32 is enough; also the return value
+ */
+const char *format_count(uint64_t n, char *buf, size_t size)
+{
+	static const char *const units[] = {"", " k", " M", " G", " T", " P", " E"};
+
+	return format_scaled(n, 1000, units, ARRAY_SIZE(units), buf, size);
+}
+
+/* "4 d 2 h": @v counts the smaller unit, of which @per make one of the larger. */
+static const char *format_pair(uint64_t v, uint64_t per, const char *large, const char *small,
+			       char *buf, size_t size)
+{
+	unsigned long long a = v / per, b = v % per;
+
+	if (b)
+		(void)snprintf(buf, size, "%llu %s %llu %s", a, large, b, small);
+	else
+		(void)snprintf(buf, size, "%llu %s", a, large);
+	return buf;
+}
+
+/* @v in units of @unit, rounded. */
+static uint64_t rounded(uint64_t v, uint64_t unit)
+{
+	return v / unit + (v % unit >= unit / 2 + unit % 2);
+}
+
+/**
+ * format_duration() - two figures' worth: "850 ns", "2.5 ms", "12.4 s", "3 min 20 s", "4 d 2 h"
+ * @buf: of @size bytes, 32 is enough; also the return value
+ */
+const char *format_duration(uint64_t ns, char *buf, size_t size)
+{
+	static const char *const units[] = {" ns", " us", " ms", " s"};
+	const uint64_t minute = 60 * NSEC_PER_SEC, hour = 60 * minute;
+
+	if (rounded(ns, NSEC_PER_SEC / 10) < 600)
+		return format_scaled(ns, 1000, units, ARRAY_SIZE(units), buf, size);
+	if (rounded(ns, NSEC_PER_SEC) < 3600)
+		return format_pair(rounded(ns, NSEC_PER_SEC), 60, "min", "s", buf, size);
+	if (rounded(ns, minute) < 24 * 60)
+		return format_pair(rounded(ns, minute), 60, "h", "min", buf, size);
+	return format_pair(rounded(ns, hour), 24, "d", "h", buf, size);
+}
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t ab = min_of(a, b);
+
+	return min_of(ab, c);
+}
+
+/*
+ * Edits from one name to the other: insert, delete, replace, or swap two
+ * neighbours (Damerau's distance, no part edited twice), case ignored.
+ */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t rows[3][NAME_MAX_BYTES + 1], *before = rows[0], *above = rows[1], *row = rows[2];
+	size_t na = strlen(a), nb = strlen(b);
+
+	for (size_t j = 0; j <= nb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= na; i++) {
+		size_t *spare = before;
+
+		before = above;
+		above = row;
+		row = spare;
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			int x = tolower((unsigned char)a[i - 1]),
+			    y = tolower((unsigned char)b[j - 1]);
+
+			row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y));
+			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+			    y == tolower((unsigned char)a[i - 2]))
+				row[j] = min_of(row[j], before[j - 2] + 1);
+		}
+	}
+	return row[nb];
+}
+
+/**
+ * nearest_name() - the name that was probably meant
+ * @wanted: as the user wrote it
+ * @names:  the @count names there are; the first of several that are equally near is taken
+ *
+ * Return: one of @names, or NULL if none is within two edits (a third of the length of a long
+ * name).
+ */
+const char *nearest_name(const char *wanted, const char *const *names, size_t count)
+{
+	size_t limit = max_of(strlen(wanted) / 3, (size_t)2), best = limit + 1;
+	const char *ret = NULL;
+
+	if (strlen(wanted) > NAME_MAX_BYTES)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		size_t distance;
+
+		if (strlen(names[i]) > NAME_MAX_BYTES)
+			continue;
+		distance = edit_distance(wanted, names[i]);
+		if (distance < best) {
+			best = distance;
+			ret = names[i];
+		}
+	}
+	return ret;
+}
+
+bool str_starts(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
