@@ -1,2 +1,428 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int segment_is_not_written_yet;
+/*
+ * Reading the spool of a session folder, living or dead.
+ *
+ * Called by record/finish.c and record/recover.c, and by record/spool.c when a dead session is
+ * continued. It owns the index it builds and opens files only while it reads them. It never writes.
+ *
+ * A recorder may have been killed in the middle of any write. So a file is read up to its first
+ * byte that makes no sense, and what lies behind is reported as damage, not guessed at: a torn
+ * chunk at the end of the newest segment is what a power cut leaves, and the tail has its contents.
+ */
+#include "format/segment.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <zstd.h>
+
+#include "base/file.h"
+
+/* An open chunk is at most as long as the spool makes them, with room to spare. */
+#define TAIL_RAW_MAX (UINT64_C(64) << 20)
+
+static int note_damage(struct segment_set *s, const char *file, uint64_t at, uint64_t bytes,
+		       struct err *e)
+{
+	struct segment_damage *more;
+
+	more = realloc(s->damage, (s->damage_count + 1) * sizeof(*more));
+	if (!more)
+		return err_nomem(e);
+	s->damage = more;
+	more += s->damage_count++;
+	(void)snprintf(more->file, sizeof(more->file), "%s", file);
+	more->at = at;
+	more->bytes = bytes;
+	return 0;
+}
+
+static int add_entry(struct segment_set *s, const struct chunk *c, uint32_t file, uint64_t at,
+		     struct err *e)
+{
+	if (s->entry_count == s->entry_room) {
+		size_t room = s->entry_room ? s->entry_room * 2 : 1024;
+		struct segment_entry *more = realloc(s->entries, room * sizeof(*more));
+
+		if (!more)
+			return err_nomem(e);
+		s->entries = more;
+		s->entry_room = room;
+	}
+	s->entries[s->entry_count++] = (struct segment_entry){*c, file, at};
+	return 0;
+}
+
+/* A reader of chunks from one file; the frame buffer is kept between chunks. */
+struct walker {
+	int fd;
+	uint64_t at;	/* of the header read last */
+	uint64_t next;	/* of the header after it */
+	uint64_t size;
+	uint8_t *frame;
+	size_t frame_room;
+};
+
+static void walker_done(struct walker *w)
+{
+	closep(&w->fd);
+	free(w->frame);
+}
+
+/* 1 and a header; 0 at the end of the file; -EBADMSG at damage; another negative errno. */
+static int walker_next(struct walker *w, struct chunk *ret, struct err *e)
+{
+	uint8_t header[CHUNK_HEADER_BYTES];
+	uint64_t left;
+	ssize_t n;
+	int r;
+
+	w->at = w->next;
+	if (w->at >= w->size)
+		return 0;
+	n = file_pread_all(w->fd, header, sizeof(header), w->at);
+	if (n < 0)
+		return err_errno(e, (int)n, "cannot read the spool");
+	r = chunk_header_read(header, (size_t)n, ret);
+	if (r < 0)
+		return -EBADMSG;
+	left = w->size - w->at - CHUNK_HEADER_BYTES;
+	if (ret->frame_bytes > left || ret->frame_bytes > SEGMENT_FRAME_MAX)
+		return -EBADMSG;
+	w->next = w->at + CHUNK_HEADER_BYTES + ret->frame_bytes;
+	return 1;
+}
+
+/* The frame of the chunk read last, checked against its checksum; lent until the next call. */
+static int walker_frame(struct walker *w, const struct chunk *c, const uint8_t **ret, struct err *e)
+{
+	ssize_t n;
+
+	if (c->frame_bytes > w->frame_room) {
+		uint8_t *more = realloc(w->frame, c->frame_bytes);
+
+		if (!more)
+			return err_nomem(e);
+		w->frame = more;
+		w->frame_room = c->frame_bytes;
+	}
+	n = file_pread_all(w->fd, w->frame, c->frame_bytes, w->at + CHUNK_HEADER_BYTES);
+	if (n < 0)
+		return err_errno(e, (int)n, "cannot read the spool");
+	if ((uint64_t)n != c->frame_bytes || !chunk_frame_ok(c, w->frame))
+		return -EBADMSG;
+	*ret = w->frame;
+	return 0;
+}
+
+static int walker_open(int session_fd, const char *name, struct walker *ret, struct err *e)
+{
+	struct stat st;
+	int fd;
+
+	fd = file_open_read_at(session_fd, name, e);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0) {
+		int code = -errno;
+
+		(void)close(fd);
+		return err_errno(e, code, "cannot look at %s", name);
+	}
+	*ret = (struct walker){.fd = fd, .size = (uint64_t)st.st_size};
+	return 0;
+}
+
+static int load_segment(int session_fd, uint32_t number, bool verify, struct segment_set *s,
+			struct err *e)
+{
+	CLEANUP(walker_done) struct walker w = {.fd = -1};
+	struct chunk c;
+	char name[32];
+	int r;
+
+	(void)snprintf(name, sizeof(name), SEGMENT_NAME, number);
+	r = walker_open(session_fd, name, &w, e);
+	if (r < 0)
+		return r;
+	s->disk_bytes += w.size;
+
+	while ((r = walker_next(&w, &c, e)) > 0) {
+		const uint8_t *frame;
+
+		if (verify) {
+			r = walker_frame(&w, &c, &frame, e);
+			if (r == -EBADMSG) {
+				/* The header is sound, so what follows it can still be trusted. */
+				r = note_damage(s, name, w.at, w.next - w.at, e);
+				if (r < 0)
+					return r;
+				continue;
+			}
+			if (r < 0)
+				return r;
+		}
+		r = add_entry(s, &c, number, w.at, e);
+		if (r < 0)
+			return r;
+	}
+	if (r == -EBADMSG)
+		return note_damage(s, name, w.at, w.size - w.at, e);
+	return r;
+}
+
+static struct segment_tail *find_tail(struct segment_set *s, const struct chunk *c, struct err *e)
+{
+	struct segment_tail *more;
+
+	for (size_t i = 0; i < s->tail_count; i++)
+		if (s->tails[i].chunk.stream == c->stream && s->tails[i].chunk.id == c->id)
+			return &s->tails[i];
+	more = realloc(s->tails, (s->tail_count + 1) * sizeof(*more));
+	if (!more) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	s->tails = more;
+	more += s->tail_count++;
+	*more = (struct segment_tail){.chunk = {.stream = c->stream, .id = c->id}};
+	return more;
+}
+
+/* Lay one tail chunk over the open chunk it belongs to. -EBADMSG when it does not fit there. */
+static int apply_tail(struct segment_set *s, const struct chunk *c, const uint8_t *frame,
+		      struct err *e)
+{
+	struct segment_tail *t;
+	uint64_t end;
+	uint8_t *more;
+	size_t got;
+
+	if (!c->tail || c->raw_bytes > TAIL_RAW_MAX || c->offset > TAIL_RAW_MAX)
+		return -EBADMSG;
+	t = find_tail(s, c, e);
+	if (!t)
+		return -ENOMEM;
+	if (c->sequence < t->chunk.sequence)
+		return -EBADMSG;
+	if (c->sequence > t->chunk.sequence) {
+		t->chunk.raw_bytes = 0;
+		t->chunk.sequence = c->sequence;
+	}
+	if (c->offset > t->chunk.raw_bytes)
+		return -EBADMSG;
+	end = c->offset + c->raw_bytes;
+	more = realloc(t->bytes, end ? end : 1);
+	if (!more)
+		return err_nomem(e);
+	t->bytes = more;
+	got = ZSTD_decompress(more + c->offset, c->raw_bytes, frame, c->frame_bytes);
+	if (ZSTD_isError(got) || got != c->raw_bytes)
+		return -EBADMSG;
+	t->chunk = *c;
+	t->chunk.tail = false;
+	t->chunk.offset = 0;
+	t->chunk.raw_bytes = end;
+	return 0;
+}
+
+static int load_tail(int session_fd, struct segment_set *s, struct err *e)
+{
+	CLEANUP(walker_done) struct walker w = {.fd = -1};
+	struct chunk c;
+	int r;
+
+	r = walker_open(session_fd, SEGMENT_TAIL, &w, e);
+	if (r == -ENOENT) {
+		err_clear(e);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	s->disk_bytes += w.size;
+	while ((r = walker_next(&w, &c, e)) > 0) {
+		const uint8_t *frame;
+
+		r = walker_frame(&w, &c, &frame, e);
+		if (r >= 0)
+			r = apply_tail(s, &c, frame, e);
+		if (r < 0)
+			break;
+	}
+	if (r == -EBADMSG)
+		return note_damage(s, SEGMENT_TAIL, w.at, w.size - w.at, e);
+	return r;
+}
+
+/* What was sealed after all is not open any more. */
+static void forget_sealed_tails(struct segment_set *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->tail_count; i++) {
+		struct segment_tail *t = &s->tails[i];
+		uint64_t sealed = 0;
+
+		for (size_t k = 0; k < s->entry_count; k++)
+			if (s->entries[k].chunk.stream == t->chunk.stream &&
+			    s->entries[k].chunk.id == t->chunk.id)
+				sealed = max_of(sealed, s->entries[k].chunk.sequence);
+		if (t->chunk.sequence > sealed && t->chunk.raw_bytes)
+			s->tails[kept++] = *t;
+		else
+			free(t->bytes);
+	}
+	s->tail_count = kept;
+}
+
+static int by_stream(const void *va, const void *vb)
+{
+	const struct chunk *a = &((const struct segment_entry *)va)->chunk;
+	const struct chunk *b = &((const struct segment_entry *)vb)->chunk;
+
+	if (a->stream != b->stream)
+		return a->stream < b->stream ? -1 : 1;
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	if (a->sequence != b->sequence)
+		return a->sequence < b->sequence ? -1 : 1;
+	return 0;
+}
+
+/* Two chunks with the same sequence cannot both be right; the first written wins. */
+static void drop_doubles(struct segment_set *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->entry_count; i++)
+		if (!kept || by_stream(&s->entries[kept - 1], &s->entries[i]) != 0)
+			s->entries[kept++] = s->entries[i];
+	s->entry_count = kept;
+}
+
+static int list_segments(int session_fd, uint32_t **ret_numbers, size_t *ret_count, struct err *e)
+{
+	CLEANUP(freep) uint32_t *numbers = NULL;
+	size_t count = 0, room = 0;
+	struct dirent *d;
+	DIR *dir;
+	int fd;
+
+	fd = file_open_dir_at(session_fd, SEGMENT_DIR, e);
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		int code = -errno;
+
+		(void)close(fd);
+		return err_errno(e, code, "cannot list the spool");
+	}
+	while ((d = readdir(dir))) {
+		unsigned int number;
+		int used = 0;
+
+		if (sscanf(d->d_name, "%8u.zst%n", &number, &used) != 1 || !used ||
+		    d->d_name[used] || number == 0)
+			continue;
+		if (count == room) {
+			uint32_t *more;
+
+			room = room ? room * 2 : 64;
+			more = realloc(numbers, room * sizeof(*more));
+			if (!more) {
+				(void)closedir(dir);
+				return err_nomem(e);
+			}
+			numbers = more;
+		}
+		numbers[count++] = number;
+	}
+	(void)closedir(dir);
+	*ret_numbers = take_ptr(numbers);
+	*ret_count = count;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/**
+ * segment_set_load() - index everything a session folder's spool holds
+ * @session_fd: the session folder; borrowed
+ * @verify:     also read every frame and check it (as much reading as the spool is long)
+ * @ret:        the index; release with segment_set_done(), also after a failure
+ * @e:          filled on failure only
+ *
+ * Damage is a result, not a failure: it is listed in ret->damage and what precedes it is indexed.
+ *
+ * Return: 0, or a negative errno when the folder itself cannot be read.
+ */
+int segment_set_load(int session_fd, bool verify, struct segment_set *ret, struct err *e)
+{
+	CLEANUP(freep) uint32_t *numbers = NULL;
+	size_t count = 0;
+	int r;
+
+	*ret = (struct segment_set){0};
+	r = list_segments(session_fd, &numbers, &count, e);
+	if (r < 0)
+		return r;
+	if (count)
+		qsort(numbers, count, sizeof(*numbers), by_number);
+	for (size_t i = 0; i < count; i++) {
+		r = load_segment(session_fd, numbers[i], verify, ret, e);
+		if (r < 0)
+			return r;
+		ret->newest_file = numbers[i];
+	}
+	r = load_tail(session_fd, ret, e);
+	if (r < 0)
+		return r;
+	forget_sealed_tails(ret);
+	if (ret->entry_count)
+		qsort(ret->entries, ret->entry_count, sizeof(*ret->entries), by_stream);
+	drop_doubles(ret);
+	return 0;
+}
+
+void segment_set_done(struct segment_set *s)
+{
+	for (size_t i = 0; i < s->tail_count; i++)
+		free(s->tails[i].bytes);
+	free(s->tails);
+	free(s->entries);
+	free(s->damage);
+	*s = (struct segment_set){0};
+}
+
+/**
+ * segment_open() - open one segment file for reading
+ *
+ * Return: a descriptor, the caller's to close, or a negative errno.
+ */
+int segment_open(int session_fd, uint32_t file, struct err *e)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), SEGMENT_NAME, file);
+	return file_open_read_at(session_fd, name, e);
+}
+
+uint64_t segment_last_sequence(const struct segment_set *s, uint16_t stream, uint32_t id)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < s->entry_count; i++)
+		if (s->entries[i].chunk.stream == stream && s->entries[i].chunk.id == id)
+			last = max_of(last, s->entries[i].chunk.sequence);
+	for (size_t i = 0; i < s->tail_count; i++)
+		if (s->tails[i].chunk.stream == stream && s->tails[i].chunk.id == id)
+			last = max_of(last, s->tails[i].chunk.sequence);
+	return last;
+}

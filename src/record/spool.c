@@ -1,2 +1,1254 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int spool_is_not_written_yet;
+/*
+ * The spool: the one writer to disk while recording.
+ *
+ * Sources append to streams; each stream has one open chunk in memory. A full chunk is sealed:
+ * compressed as one zstd frame, given a header, and appended to the current segment. When the
+ * budget is used up the oldest segment goes, whatever it holds, so every source reaches equally
+ * far back.
+ *
+ * Two needs pull against each other. Chunks must be long to compress well and to be few; data must
+ * be durable within a second, on a node that will be powered off. So what an open chunk gained
+ * since the last sync is written to the *tail* as well, a file beside the segments, by which a
+ * reader puts the open chunks together again. Once everything in it has been sealed the tail is
+ * emptied. Idle streams thus cost the disk a few bytes a second, and still end up in chunks of a
+ * minute. A ring page that was fetched half empty is even completed in memory
+ * (ringpage_join()), so an idle CPU does not leave a page a second behind.
+ *
+ * Space is reserved at the start (spool/reserve.N), so that a disk that others fill up later
+ * takes nothing from us: a new segment takes over a reserved file, and when none is left the
+ * oldest segment's.
+ *
+ * One thread, the writer, compresses, writes and syncs. Appending is a copy under a lock. When the
+ * writer is behind, sealed chunks queue up to the memory budget; then spool_append() waits, and the
+ * elastic store is the kernel's ring. Nothing here is ever done with the lock held that could wait.
+ *
+ * A failed write or fdatasync is permanent loss (the page cache may already have dropped the
+ * data): it is never repeated and trusted, but reported, and recording goes on with what follows.
+ */
+#include "spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <zstd.h>
+
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "format/segment.h"
+
+#define SPOOL_LEVEL 1 /* zstd; level 3 gains 4 % on real scoutfs pages and takes half as long again */
+#define CHUNK_MIN_BYTES (64 * KIB)
+#define CHUNK_MAX_BYTES (512 * KIB)
+#define CHUNK_AGE_NS (60 * NSEC_PER_SEC) /* an open chunk is sealed by then, however short */
+#define SEGMENTS 32			 /* how finely retention works: the budget in so many files */
+#define SEGMENT_MIN_BYTES (256 * KIB)
+#define SEGMENT_MAX_BYTES (256 * MIB)
+#define TAIL_MAX_BYTES (16 * MIB)
+#define PINS_MAX 64
+#define COMMS_MAX 65536
+
+struct spool_stream {
+	struct spool *spool;
+	enum chunk_stream kind;
+	uint32_t id;
+	const struct ringpage_layout *ring; /* for CHUNK_RING */
+	uint64_t sequence;		    /* of the open chunk */
+	uint8_t *bytes;
+	size_t used, room;
+	size_t dirty_from; /* from here on the tail has not got it */
+	bool dirty;
+	uint64_t opened_ns;
+	struct spool_span span;
+	uint64_t page_last_ns; /* stamp of the last event of the last page */
+};
+
+/* A chunk that left its stream and waits for the writer. */
+struct sealed {
+	struct sealed *next;
+	struct chunk chunk;
+	uint8_t *bytes;
+	size_t room;
+};
+
+struct segment {
+	uint32_t number;
+	uint64_t bytes;
+	uint64_t first_ns, last_ns;
+	uint64_t chunks;
+};
+
+struct pin {
+	uint64_t from_ns, to_ns;
+};
+
+struct waiter {
+	struct waiter *next;
+	uint64_t ticket;
+	void (*done)(void *arg, uint64_t ticket, bool durable);
+	void *arg;
+};
+
+struct spool {
+	struct spool_config config;
+	size_t chunk_bytes;
+	uint64_t segment_bytes;
+	uint64_t tail_limit;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* for the writer */
+	pthread_cond_t room; /* for appenders: memory was given back */
+	pthread_cond_t synced;
+	struct spool_stream **streams;
+	size_t stream_count;
+	struct sealed *queue, **queue_end;
+	uint64_t memory_bytes;
+	size_t unwritten; /* sealed chunks, queued or in the writer's hands */
+	struct text journal, comms;
+	uint64_t asked, answered; /* sync tickets */
+	bool answered_durable;
+	struct waiter *waiters;
+	bool seal_all, stopping, started;
+	struct pin pins[PINS_MAX];
+	size_t pin_count;
+	struct spool_stats stats;
+	pthread_t thread;
+
+	/* The writer's own. */
+	ZSTD_CCtx *zstd;
+	uint8_t *frame;
+	size_t frame_room;
+	uint8_t *scratch;
+	size_t scratch_room;
+	struct segment *segments; /* oldest first; the last one is being written */
+	size_t segment_count, segment_room;
+	unsigned int reserves;
+	int segment_fd, tail_fd, journal_fd, comms_fd;
+	uint64_t tail_bytes;
+	bool segment_dirty, tail_dirty, journal_dirty, comms_dirty;
+	uint64_t *comms_seen; /* open addressing, COMMS_MAX * 2 */
+	size_t comms_count;
+};
+
+/* ---- reporting ---- */
+
+static void report_failure(struct spool *s, int code, const char *what)
+{
+	struct err e = {0};
+
+	(void)err_errno(&e, code, "%s", what);
+	pthread_mutex_lock(&s->lock);
+	s->stats.failed = true;
+	pthread_mutex_unlock(&s->lock);
+	if (s->config.failed)
+		s->config.failed(s->config.arg, &e);
+}
+
+static void report_dropped(struct spool *s, const char *why, uint64_t from, uint64_t to,
+			   uint64_t chunks)
+{
+	if (s->config.dropped && chunks)
+		s->config.dropped(s->config.arg, why, from, to, chunks);
+}
+
+/* ---- segments: the writer's side of retention ---- */
+
+static bool is_pinned(const struct spool *s, const struct segment *g)
+{
+	for (size_t i = 0; i < s->pin_count; i++)
+		if (g->first_ns <= s->pins[i].to_ns && g->last_ns >= s->pins[i].from_ns)
+			return true;
+	return false;
+}
+
+/* The segment that goes next: the oldest that no pin holds; pins may hold half the budget at most. */
+static size_t pick_oldest(struct spool *s)
+{
+	uint64_t pinned;
+
+	for (;;) {
+		size_t pick = SIZE_MAX;
+
+		pinned = 0;
+		for (size_t i = 0; i + 1 < s->segment_count; i++) {
+			if (is_pinned(s, &s->segments[i]))
+				pinned += s->segments[i].bytes;
+			else if (pick == SIZE_MAX)
+				pick = i;
+		}
+		s->stats.pinned_bytes = pinned;
+		if (pick != SIZE_MAX && pinned <= s->config.limit_bytes / 2)
+			return pick;
+		if (!s->pin_count)
+			return pick == SIZE_MAX ? 0 : pick;
+		s->pin_count--;
+		memmove(s->pins, s->pins + 1, s->pin_count * sizeof(*s->pins));
+	}
+}
+
+static void forget_segment(struct spool *s, size_t i)
+{
+	s->segment_count--;
+	memmove(s->segments + i, s->segments + i + 1, (s->segment_count - i) * sizeof(*s->segments));
+}
+
+/* Hold @bytes for the file without changing its length. Not every file system can: then nothing is held. */
+static int reserve_space(int fd, uint64_t bytes)
+{
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0)
+		return 0;
+	return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
+}
+
+static int make_reserves(struct spool *s, struct err *e)
+{
+	uint64_t count = (s->config.limit_bytes - s->tail_limit) / s->segment_bytes;
+
+	for (unsigned int i = 0; i < count; i++) {
+		CLEANUP(closep) int fd = -1;
+		char name[32];
+		int r;
+
+		(void)snprintf(name, sizeof(name), SEGMENT_RESERVE, i);
+		fd = file_create_at(s->config.session_fd, name, e);
+		if (fd < 0)
+			return fd;
+		r = reserve_space(fd, s->segment_bytes);
+		if (r < 0)
+			return err_errno(e, r, "cannot reserve the disk budget");
+		s->reserves++;
+	}
+	return 0;
+}
+
+/* Turn the oldest segment's file into an empty one called @name. */
+static int recycle_oldest(struct spool *s, const char *name)
+{
+	CLEANUP(closep) int fd = -1;
+	struct segment old;
+	char old_name[32];
+	size_t i;
+
+	if (s->segment_count < 2)
+		return -ENOSPC;
+	pthread_mutex_lock(&s->lock);
+	i = pick_oldest(s);
+	old = s->segments[i];
+	forget_segment(s, i);
+	s->stats.dropped_segments++;
+	s->stats.disk_bytes -= old.bytes;
+	s->stats.oldest_ns = s->segment_count ? s->segments[0].first_ns : 0;
+	pthread_mutex_unlock(&s->lock);
+
+	report_dropped(s, "disk budget: the oldest segment was dropped", old.first_ns, old.last_ns,
+		       old.chunks);
+	(void)snprintf(old_name, sizeof(old_name), SEGMENT_NAME, old.number);
+	fd = openat(s->config.session_fd, old_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || ftruncate(fd, 0) < 0)
+		return -errno;
+	(void)reserve_space(fd, s->segment_bytes);
+	return renameat(s->config.session_fd, old_name, s->config.session_fd, name) < 0 ? -errno : 0;
+}
+
+static int sync_segment(struct spool *s)
+{
+	if (!s->segment_dirty)
+		return 0;
+	s->segment_dirty = false;
+	return fdatasync(s->segment_fd) < 0 ? -errno : 0;
+}
+
+static int push_segment(struct spool *s, uint32_t number)
+{
+	if (s->segment_count == s->segment_room) {
+		size_t room = s->segment_room ? s->segment_room * 2 : SEGMENTS * 2;
+		struct segment *more = realloc(s->segments, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		s->segments = more;
+		s->segment_room = room;
+	}
+	s->segments[s->segment_count++] = (struct segment){.number = number, .first_ns = UINT64_MAX};
+	return 0;
+}
+
+/* Begin the next segment, in reserved space where there is some. */
+static int next_segment(struct spool *s)
+{
+	uint32_t number = s->segment_count ? s->segments[s->segment_count - 1].number + 1 : 1;
+	char name[32], reserve[32];
+	int r, fd;
+
+	if (s->segment_fd >= 0) {
+		r = sync_segment(s);
+		if (r < 0)
+			report_failure(s, r, "cannot make the spool durable");
+		(void)close(take_fd(&s->segment_fd));
+	}
+	(void)snprintf(name, sizeof(name), SEGMENT_NAME, number);
+	if (s->reserves) {
+		(void)snprintf(reserve, sizeof(reserve), SEGMENT_RESERVE, --s->reserves);
+		r = renameat(s->config.session_fd, reserve, s->config.session_fd, name) < 0 ? -errno
+											   : 0;
+	} else if (!s->config.resume) {
+		r = recycle_oldest(s, name);
+	} else {
+		r = 0;
+	}
+	if (r < 0)
+		return r;
+	fd = openat(s->config.session_fd, name,
+		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (s->config.resume ? O_CREAT | O_EXCL : 0),
+		    0600);
+	if (fd < 0)
+		return -errno;
+	s->segment_fd = fd;
+	pthread_mutex_lock(&s->lock);
+	r = push_segment(s, number);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* ---- writing ---- */
+
+/* Header and frame in one write; ENOSPC gives up old segments until it fits. */
+static int write_chunk(struct spool *s, int fd, const struct chunk *c)
+{
+	uint8_t header[CHUNK_HEADER_BYTES];
+	struct iovec iov[2] = {{header, sizeof(header)}, {s->frame, c->frame_bytes}};
+	size_t total = sizeof(header) + c->frame_bytes;
+	off_t start = lseek(fd, 0, SEEK_END);
+	ssize_t n;
+	int r;
+
+	chunk_header_write(c, header);
+	do
+		n = writev(fd, iov, 2);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)total)
+		return 0;
+	r = n < 0 ? -errno : -ENOSPC;
+	/* Half a chunk would hide every later one from a reader. */
+	if (start < 0 || ftruncate(fd, start) < 0)
+		return -EIO;
+	return r;
+}
+
+static int compress(struct spool *s, struct chunk *c, const uint8_t *bytes)
+{
+	size_t bound = ZSTD_compressBound(c->raw_bytes), n;
+
+	if (bound > s->frame_room) {
+		uint8_t *more = realloc(s->frame, bound);
+
+		if (!more)
+			return -ENOMEM;
+		s->frame = more;
+		s->frame_room = bound;
+	}
+	n = ZSTD_compress2(s->zstd, s->frame, s->frame_room, bytes, c->raw_bytes);
+	if (ZSTD_isError(n))
+		return -ENOMEM;
+	c->frame_bytes = (uint32_t)n;
+	c->frame_crc = crc32c(~0u, s->frame, n);
+	return 0;
+}
+
+static void account_chunk(struct spool *s, const struct chunk *c)
+{
+	struct segment *g = &s->segments[s->segment_count - 1];
+	uint64_t bytes = CHUNK_HEADER_BYTES + c->frame_bytes;
+
+	pthread_mutex_lock(&s->lock);
+	g->bytes += bytes;
+	g->first_ns = min_of(g->first_ns, c->first_ns);
+	g->last_ns = max_of(g->last_ns, c->last_ns);
+	g->chunks++;
+	s->stats.disk_bytes += bytes;
+	s->stats.written_bytes += bytes;
+	s->stats.raw_bytes += c->raw_bytes;
+	s->stats.oldest_ns = s->segments[0].first_ns;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int append_to_segment(struct spool *s, const struct chunk *c)
+{
+	int r;
+
+	if (s->segment_fd < 0 ||
+	    s->segments[s->segment_count - 1].bytes + CHUNK_HEADER_BYTES + c->frame_bytes >
+		    s->segment_bytes) {
+		r = next_segment(s);
+		if (r < 0)
+			return r;
+	}
+	r = write_chunk(s, s->segment_fd, c);
+	if (r == -ENOSPC && !s->config.resume) {
+		/* Somebody else took the space that could not be reserved: give up our oldest. */
+		r = next_segment(s);
+		if (r == 0)
+			r = write_chunk(s, s->segment_fd, c);
+	}
+	if (r < 0)
+		return r;
+	s->segment_dirty = true;
+	account_chunk(s, c);
+	return 0;
+}
+
+static void write_sealed(struct spool *s, struct sealed *q)
+{
+	int r = compress(s, &q->chunk, q->bytes);
+
+	if (r == 0)
+		r = append_to_segment(s, &q->chunk);
+	if (r < 0) {
+		report_failure(s, r, "cannot write to the spool");
+		report_dropped(s, "the disk refused a chunk", q->chunk.first_ns, q->chunk.last_ns, 1);
+	}
+	pthread_mutex_lock(&s->lock);
+	s->memory_bytes -= q->room;
+	s->unwritten--;
+	pthread_cond_broadcast(&s->room);
+	pthread_mutex_unlock(&s->lock);
+	free(q->bytes);
+	free(q);
+}
+
+/* ---- open chunks (with the lock held) ---- */
+
+static int seal(struct spool_stream *st)
+{
+	struct spool *s = st->spool;
+	struct sealed *q;
+
+	if (!st->used)
+		return 0;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	q->chunk = (struct chunk){
+		.stream = (uint16_t)st->kind,
+		.id = st->id,
+		.sequence = st->sequence++,
+		.first_ns = st->span.first_ns,
+		.last_ns = st->span.last_ns,
+		.raw_bytes = st->used,
+		.records = st->span.records,
+		.lost = st->span.lost,
+	};
+	q->bytes = take_ptr(st->bytes);
+	q->room = st->room;
+	*s->queue_end = q;
+	s->queue_end = &q->next;
+	s->unwritten++;
+	st->used = st->room = st->dirty_from = 0;
+	st->dirty = false;
+	st->span = (struct spool_span){0};
+	pthread_cond_signal(&s->work);
+	return 0;
+}
+
+static int make_room(struct spool_stream *st, size_t n)
+{
+	struct spool *s = st->spool;
+	size_t room = st->room ? st->room : 8 * KIB;
+	uint8_t *more;
+
+	while (room < st->used + n)
+		room *= 2;
+	if (room > st->room) {
+		more = realloc(st->bytes, room);
+		if (!more)
+			return -ENOMEM;
+		st->bytes = more;
+		s->memory_bytes += room - st->room;
+		st->room = room;
+	}
+	return 0;
+}
+
+/* Does it fit into memory now? With nothing to wait for, waiting would not help. */
+static bool has_room(const struct spool *s, const struct spool_stream *st, size_t n)
+{
+	size_t need = st->room >= st->used + n ? 0 : max_of(2 * st->room, n);
+
+	return s->memory_bytes + need <= s->config.memory_bytes || !s->unwritten;
+}
+
+static bool join_page(struct spool_stream *st, const void *page)
+{
+	uint32_t size;
+	uint8_t *last;
+
+	if (st->kind != CHUNK_RING || st->used == 0)
+		return false;
+	size = st->ring->page_bytes;
+	last = st->bytes + st->used - size;
+	if (!ringpage_join(st->ring, last, st->page_last_ns, page))
+		return false;
+	st->dirty_from = st->dirty ? min_of(st->dirty_from, st->used - size) : st->used - size;
+	return true;
+}
+
+static int put(struct spool_stream *st, const void *bytes, size_t n, const struct spool_span *span)
+{
+	struct spool *s = st->spool;
+	int r;
+
+	if (!join_page(st, bytes)) {
+		if (st->used + n > s->chunk_bytes) {
+			r = seal(st);
+			if (r < 0)
+				return r;
+		}
+		r = make_room(st, n);
+		if (r < 0)
+			return r;
+		if (!st->used)
+			st->opened_ns = clock_mono_ns();
+		if (!st->dirty)
+			st->dirty_from = st->used;
+		memcpy(st->bytes + st->used, bytes, n);
+		st->used += n;
+	}
+	st->dirty = true;
+	st->page_last_ns = span->last_ns;
+	st->span.first_ns = st->span.records ? min_of(st->span.first_ns, span->first_ns)
+					     : span->first_ns;
+	st->span.last_ns = max_of(st->span.last_ns, span->last_ns);
+	st->span.records += span->records;
+	st->span.lost += span->lost;
+	return 0;
+}
+
+/* ---- the tail ---- */
+
+/* Copy what the tail lacks of @st into the scratch buffer. False when there is nothing. */
+static bool collect_dirty(struct spool *s, struct spool_stream *st, struct chunk *ret)
+{
+	size_t n = st->used - st->dirty_from;
+
+	if (!st->dirty || !n)
+		return false;
+	if (n > s->scratch_room) {
+		uint8_t *more = realloc(s->scratch, n);
+
+		if (!more)
+			return false;
+		s->scratch = more;
+		s->scratch_room = n;
+	}
+	memcpy(s->scratch, st->bytes + st->dirty_from, n);
+	*ret = (struct chunk){
+		.stream = (uint16_t)st->kind,
+		.id = st->id,
+		.sequence = st->sequence,
+		.first_ns = st->span.first_ns,
+		.last_ns = st->span.last_ns,
+		.raw_bytes = n,
+		.records = st->span.records,
+		.lost = st->span.lost,
+		.offset = st->dirty_from,
+		.tail = true,
+	};
+	st->dirty = false;
+	st->dirty_from = st->used;
+	return true;
+}
+
+static int write_tail(struct spool *s)
+{
+	for (size_t i = 0; i < s->stream_count; i++) {
+		struct chunk c;
+		bool some;
+		int r;
+
+		pthread_mutex_lock(&s->lock);
+		some = collect_dirty(s, s->streams[i], &c);
+		pthread_mutex_unlock(&s->lock);
+		if (!some)
+			continue;
+		r = compress(s, &c, s->scratch);
+		if (r == 0)
+			r = write_chunk(s, s->tail_fd, &c);
+		if (r < 0)
+			return r;
+		s->tail_bytes += CHUNK_HEADER_BYTES + c.frame_bytes;
+		s->tail_dirty = true;
+	}
+	return 0;
+}
+
+/* ---- journal and command names ---- */
+
+static bool comms_is_new(struct spool *s, const char *line, size_t n)
+{
+	uint64_t key = (uint64_t)crc32c(~0u, line, n) << 32 | crc32c(0x5bd1e995u, line, n);
+	size_t i, slots = COMMS_MAX * 2;
+
+	key |= 1;
+	for (i = key % slots; s->comms_seen[i]; i = (i + 1) % slots)
+		if (s->comms_seen[i] == key)
+			return false;
+	if (s->comms_count >= COMMS_MAX)
+		return false;
+	s->comms_count++;
+	s->comms_seen[i] = key;
+	return true;
+}
+
+static int write_comms(struct spool *s, const struct text *lines)
+{
+	struct text fresh = {0};
+	const char *at = lines->s, *end = lines->s + lines->len;
+	int r = 0;
+
+	while (at < end) {
+		const char *nl = memchr(at, '\n', (size_t)(end - at));
+		size_t n = nl ? (size_t)(nl - at) + 1 : (size_t)(end - at);
+
+		if (comms_is_new(s, at, n))
+			text_add(&fresh, at, n);
+		at += n;
+	}
+	if (fresh.len) {
+		r = file_write_all(s->comms_fd, fresh.s, fresh.len);
+		s->comms_dirty = true;
+	}
+	text_free(&fresh);
+	return r;
+}
+
+static int write_texts(struct spool *s)
+{
+	struct text journal, comms;
+	int r = 0, r2 = 0;
+
+	pthread_mutex_lock(&s->lock);
+	journal = s->journal;
+	comms = s->comms;
+	s->journal = s->comms = (struct text){0};
+	pthread_mutex_unlock(&s->lock);
+	if (journal.len) {
+		r = file_write_all(s->journal_fd, journal.s, journal.len);
+		s->journal_dirty = true;
+	}
+	if (comms.len)
+		r2 = write_comms(s, &comms);
+	text_free(&journal);
+	text_free(&comms);
+	return r < 0 ? r : r2;
+}
+
+/* ---- syncing ---- */
+
+static int sync_if(int fd, bool *dirty)
+{
+	if (!*dirty)
+		return 0;
+	*dirty = false;
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+static int first_error(int a, int b)
+{
+	return a < 0 ? a : b;
+}
+
+static struct sealed *take_queue(struct spool *s)
+{
+	struct sealed *q;
+
+	pthread_mutex_lock(&s->lock);
+	q = s->queue;
+	s->queue = NULL;
+	s->queue_end = &s->queue;
+	pthread_mutex_unlock(&s->lock);
+	return q;
+}
+
+static void write_queue(struct spool *s, struct sealed *q)
+{
+	while (q) {
+		struct sealed *next = q->next;
+
+		write_sealed(s, q);
+		q = next;
+	}
+}
+
+/* With the lock held: seal what is asked to be sealed or has been open for long. */
+static void seal_due(struct spool *s, bool all)
+{
+	uint64_t now = clock_mono_ns();
+
+	for (size_t i = 0; i < s->stream_count; i++)
+		if (s->streams[i]->used && (all || now - s->streams[i]->opened_ns >= CHUNK_AGE_NS))
+			(void)seal(s->streams[i]);
+}
+
+/* All that the tail holds has been sealed: once that is durable the tail begins anew. */
+static int empty_tail(struct spool *s)
+{
+	int r;
+
+	if (!s->tail_bytes)
+		return 0;
+	r = sync_segment(s);
+	if (r < 0)
+		return r;
+	if (ftruncate(s->tail_fd, 0) < 0)
+		return -errno;
+	s->tail_bytes = 0;
+	s->tail_dirty = true;
+	return s->config.resume ? 0 : reserve_space(s->tail_fd, s->tail_limit);
+}
+
+/* Everything appended before the call is on disk after it. */
+static int sync_all(struct spool *s)
+{
+	bool all = s->tail_bytes > s->tail_limit / 2;
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	all = all || s->seal_all;
+	s->seal_all = false;
+	seal_due(s, all);
+	pthread_mutex_unlock(&s->lock);
+
+	write_queue(s, take_queue(s));
+	if (all)
+		r = empty_tail(s);
+	r = first_error(r, write_tail(s));
+	/* A chunk that was open when the sync began may have been sealed before the tail got to it. */
+	write_queue(s, take_queue(s));
+	r = first_error(r, sync_segment(s));
+	r = first_error(r, sync_if(s->tail_fd, &s->tail_dirty));
+	r = first_error(r, write_texts(s));
+	r = first_error(r, sync_if(s->journal_fd, &s->journal_dirty));
+	return first_error(r, sync_if(s->comms_fd, &s->comms_dirty));
+}
+
+static struct waiter *take_waiters(struct spool *s, uint64_t up_to)
+{
+	struct waiter **at = &s->waiters, *taken = NULL;
+
+	while (*at) {
+		struct waiter *w = *at;
+
+		if (w->ticket <= up_to) {
+			*at = w->next;
+			w->next = taken;
+			taken = w;
+		} else {
+			at = &w->next;
+		}
+	}
+	return taken;
+}
+
+static void sync_and_tell(struct spool *s)
+{
+	uint64_t ticket, begun = clock_mono_ns();
+	struct waiter *w;
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	ticket = s->asked;
+	pthread_mutex_unlock(&s->lock);
+	r = sync_all(s);
+	if (r < 0)
+		report_failure(s, r, "cannot make the spool durable");
+	pthread_mutex_lock(&s->lock);
+	s->answered = max_of(s->answered, ticket);
+	s->answered_durable = r == 0;
+	s->stats.syncs++;
+	s->stats.worst_sync_ns = max_of(s->stats.worst_sync_ns, clock_mono_ns() - begun);
+	w = take_waiters(s, ticket);
+	pthread_cond_broadcast(&s->synced);
+	pthread_mutex_unlock(&s->lock);
+	while (w) {
+		struct waiter *next = w->next;
+
+		w->done(w->arg, w->ticket, r == 0);
+		free(w);
+		w = next;
+	}
+}
+
+static void *writer(void *arg)
+{
+	struct spool *s = arg;
+	uint64_t next_sync = clock_mono_ns() + s->config.lag_ns / 2;
+
+	pthread_mutex_lock(&s->lock);
+	for (;;) {
+		struct timespec until = {(time_t)(next_sync / NSEC_PER_SEC),
+					 (long)(next_sync % NSEC_PER_SEC)};
+		bool stopping;
+
+		while (!s->queue && s->asked == s->answered && !s->stopping &&
+		       clock_mono_ns() < next_sync)
+			(void)pthread_cond_timedwait(&s->work, &s->lock, &until);
+		stopping = s->stopping;
+		if (s->asked != s->answered || stopping || clock_mono_ns() >= next_sync) {
+			s->seal_all = s->seal_all || stopping;
+			pthread_mutex_unlock(&s->lock);
+			sync_and_tell(s);
+			/* Half the lag: data waits for the next sync and then for it to end. */
+			next_sync = clock_mono_ns() + s->config.lag_ns / 2;
+			if (stopping)
+				return NULL;
+		} else {
+			pthread_mutex_unlock(&s->lock);
+			write_queue(s, take_queue(s));
+		}
+		pthread_mutex_lock(&s->lock);
+	}
+}
+
+/* ---- what others call ---- */
+
+/**
+ * spool_append() - add records to a stream, waiting for memory if the writer is behind
+ * @st:    the stream
+ * @bytes: whole records (ring streams: exactly one page); copied
+ * @n:     how many bytes; at most what a chunk holds
+ * @span:  their times (CLOCK_MONOTONIC), number, and what was lost before them
+ *
+ * Durable with the next sync. Pump threads only: it may wait as long as the disk is slow.
+ *
+ * Return: 0; -ENOMEM; -E2BIG when @n is longer than a chunk can be.
+ */
+int spool_append(struct spool_stream *st, const void *bytes, size_t n, const struct spool_span *span)
+{
+	struct spool *s = st->spool;
+	int r;
+
+	if (n > CHUNK_MAX_BYTES * 8)
+		return -E2BIG;
+	pthread_mutex_lock(&s->lock);
+	while (!has_room(s, st, n))
+		pthread_cond_wait(&s->room, &s->lock);
+	r = put(st, bytes, n, span);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/**
+ * spool_try_append() - add records to a stream, or refuse at once
+ *
+ * As spool_append(), for the loop thread: never waits.
+ *
+ * Return: 0; -EAGAIN when memory is full and nothing was taken; -ENOMEM; -E2BIG.
+ */
+int spool_try_append(struct spool_stream *st, const void *bytes, size_t n,
+		     const struct spool_span *span)
+{
+	struct spool *s = st->spool;
+	int r;
+
+	if (n > CHUNK_MAX_BYTES * 8)
+		return -E2BIG;
+	pthread_mutex_lock(&s->lock);
+	r = has_room(s, st, n) ? put(st, bytes, n, span) : -EAGAIN;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/**
+ * spool_journal() - add lines to the journal
+ * @lines: JSON, each line with its newline; copied
+ *
+ * The journal is outside retention: it is short, and it tells what happened.
+ */
+void spool_journal(struct spool *s, const char *lines, size_t n)
+{
+	pthread_mutex_lock(&s->lock);
+	text_add(&s->journal, lines, n);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
+ * spool_comms() - add command names
+ * @lines: "PID COMM\n" each; copied; what is known already is dropped later, by the writer
+ */
+void spool_comms(struct spool *s, const char *lines, size_t n)
+{
+	pthread_mutex_lock(&s->lock);
+	text_add(&s->comms, lines, n);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
+ * spool_sync() - ask for everything appended so far to be made durable
+ * @done: called once by the writer thread when it is (or when that failed); may be NULL
+ * @arg:  for @done
+ *
+ * Returns at once: any thread may call it.
+ *
+ * Return: the ticket that @done will be given.
+ */
+uint64_t spool_sync(struct spool *s, void (*done)(void *arg, uint64_t ticket, bool durable), void *arg)
+{
+	struct waiter *w = done ? calloc(1, sizeof(*w)) : NULL;
+	uint64_t ticket;
+
+	pthread_mutex_lock(&s->lock);
+	ticket = ++s->asked;
+	if (w) {
+		*w = (struct waiter){.next = s->waiters, .ticket = ticket, .done = done, .arg = arg};
+		s->waiters = w;
+	}
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+	return ticket;
+}
+
+/**
+ * spool_sync_wait() - make everything appended so far durable
+ *
+ * Return: 0; -EIO when something could not be made durable (details went to config.failed).
+ */
+int spool_sync_wait(struct spool *s, struct err *e)
+{
+	uint64_t ticket = spool_sync(s, NULL, NULL);
+	bool durable;
+
+	pthread_mutex_lock(&s->lock);
+	while (s->answered < ticket)
+		pthread_cond_wait(&s->synced, &s->lock);
+	durable = s->answered_durable;
+	pthread_mutex_unlock(&s->lock);
+	if (!durable)
+		return err_set(e, -EIO, "the recorded data could not be made durable on disk");
+	return 0;
+}
+
+/**
+ * spool_pin() - keep the window before a moment
+ * @when_ns: CLOCK_MONOTONIC; config.pin_ns before it is kept
+ *
+ * Pins may hold half of the budget. Beyond that, and beyond 64 of them, the oldest pin gives way:
+ * what is nearest to the end is what support needs.
+ */
+void spool_pin(struct spool *s, uint64_t when_ns)
+{
+	uint64_t from = when_ns > s->config.pin_ns ? when_ns - s->config.pin_ns : 0;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->pin_count && s->pins[s->pin_count - 1].to_ns >= from) {
+		struct pin *last = &s->pins[s->pin_count - 1];
+
+		/* Suspects in a row are one window, as long as it stays a window. */
+		if (when_ns - last->from_ns <= 4 * s->config.pin_ns) {
+			last->to_ns = max_of(last->to_ns, when_ns);
+			pthread_mutex_unlock(&s->lock);
+			return;
+		}
+	}
+	if (s->pin_count == PINS_MAX) {
+		s->pin_count--;
+		memmove(s->pins, s->pins + 1, s->pin_count * sizeof(*s->pins));
+	}
+	s->pins[s->pin_count++] = (struct pin){from, when_ns};
+	pthread_mutex_unlock(&s->lock);
+}
+
+void spool_stats(struct spool *s, struct spool_stats *ret)
+{
+	pthread_mutex_lock(&s->lock);
+	*ret = s->stats;
+	ret->memory_bytes = s->memory_bytes;
+	for (size_t i = 0; i < s->stream_count; i++) {
+		const struct spool_stream *st = s->streams[i];
+
+		if (st->used && (!ret->oldest_ns || st->span.first_ns < ret->oldest_ns))
+			ret->oldest_ns = st->span.first_ns;
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- making and unmaking ---- */
+
+static void size_up(struct spool *s)
+{
+	unsigned int streams = max_of(s->config.streams, 1u);
+	uint64_t chunk = s->config.memory_bytes / 2 / streams;
+
+	/* A power of two is what a growing buffer fills without waste. */
+	s->chunk_bytes = CHUNK_MIN_BYTES;
+	while (s->chunk_bytes * 2 <= chunk && s->chunk_bytes < CHUNK_MAX_BYTES)
+		s->chunk_bytes *= 2;
+	s->tail_limit = min_of(s->config.limit_bytes / 8, TAIL_MAX_BYTES);
+	s->segment_bytes = (s->config.limit_bytes - s->tail_limit) / SEGMENTS;
+	s->segment_bytes = min_of(s->segment_bytes, SEGMENT_MAX_BYTES);
+	s->segment_bytes = max_of(s->segment_bytes, SEGMENT_MIN_BYTES);
+	/* A segment must hold a chunk that does not compress at all. */
+	while (s->chunk_bytes > CHUNK_MIN_BYTES && s->chunk_bytes * 2 > s->segment_bytes)
+		s->chunk_bytes /= 2;
+}
+
+static int open_append(int dir_fd, const char *name, bool resume, struct err *e)
+{
+	int fd;
+
+	if (!resume)
+		fd = file_create_at(dir_fd, name, e);
+	else
+		fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return resume ? err_errno(e, -errno, "cannot open %s", name) : fd;
+	if (lseek(fd, 0, SEEK_END) < 0 || fcntl(fd, F_SETFL, O_APPEND) < 0) {
+		int code = -errno;
+
+		(void)close(fd);
+		return err_errno(e, code, "cannot prepare %s", name);
+	}
+	return fd;
+}
+
+static int open_files(struct spool *s, struct err *e)
+{
+	int dir = s->config.session_fd;
+	int r;
+
+	if (!s->config.resume) {
+		r = file_make_dir_at(dir, SEGMENT_DIR, e);
+		if (r < 0)
+			return r;
+	}
+	s->tail_fd = open_append(dir, SEGMENT_TAIL, s->config.resume, e);
+	if (s->tail_fd < 0)
+		return s->tail_fd;
+	s->journal_fd = open_append(dir, SPOOL_JOURNAL, s->config.resume, e);
+	if (s->journal_fd < 0)
+		return s->journal_fd;
+	s->comms_fd = open_append(dir, SPOOL_COMMS, s->config.resume, e);
+	if (s->comms_fd < 0)
+		return s->comms_fd;
+	if (s->config.resume)
+		return 0;
+	r = reserve_space(s->tail_fd, s->tail_limit);
+	if (r < 0)
+		return err_errno(e, r, "cannot reserve the disk budget");
+	return make_reserves(s, e);
+}
+
+static int init_threads_state(struct spool *s, struct err *e)
+{
+	pthread_condattr_t attr;
+
+	if (pthread_condattr_init(&attr) || pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) ||
+	    pthread_cond_init(&s->work, &attr) || pthread_cond_init(&s->room, &attr) ||
+	    pthread_cond_init(&s->synced, &attr) || pthread_mutex_init(&s->lock, NULL))
+		return err_set(e, -EAGAIN, "cannot set the spool up: no locks to be had");
+	(void)pthread_condattr_destroy(&attr);
+	return 0;
+}
+
+static int init_zstd(struct spool *s, struct err *e)
+{
+	s->zstd = ZSTD_createCCtx();
+	if (!s->zstd)
+		return err_nomem(e);
+	(void)ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, SPOOL_LEVEL);
+	/* The chunk header has a checksum of the whole frame. */
+	(void)ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_checksumFlag, 0);
+	return 0;
+}
+
+/**
+ * spool_open() - make the spool of a new session, or go on with a dead one's
+ * @c:   copied; c->session_fd and c->arg outlive the spool
+ * @ret: the spool; spool_free() it
+ * @e:   filled on failure
+ *
+ * A new spool reserves its whole budget on disk here. Add the streams, then spool_start().
+ *
+ * Return: 0; -ENOSPC when the budget is not to be had; -EINVAL when it is below SPOOL_LIMIT_MIN;
+ * another negative errno.
+ */
+int spool_open(const struct spool_config *c, struct spool **ret, struct err *e)
+{
+	struct spool *s;
+	int r;
+
+	if (!c->resume && c->limit_bytes < SPOOL_LIMIT_MIN)
+		return err_set(e, -EINVAL, "a disk budget of %llu bytes is too small: at least %llu MiB",
+			       (unsigned long long)c->limit_bytes,
+			       (unsigned long long)(SPOOL_LIMIT_MIN / MIB));
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_nomem(e);
+	s->config = *c;
+	s->queue_end = &s->queue;
+	s->segment_fd = s->tail_fd = s->journal_fd = s->comms_fd = -1;
+	r = init_threads_state(s, e);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	size_up(s);
+	s->comms_seen = calloc((size_t)COMMS_MAX * 2, sizeof(*s->comms_seen));
+	s->streams = calloc(max_of(c->streams, 1u), sizeof(struct spool_stream *));
+	r = s->comms_seen && s->streams ? init_zstd(s, e) : err_nomem(e);
+	if (r == 0)
+		r = open_files(s, e);
+	if (r < 0) {
+		spool_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+/**
+ * spool_stream_add() - add a stream before the writer starts
+ * @kind: what its payloads are
+ * @id:   CPU of a ring, else 0
+ * @ring: layout of the pages, for CHUNK_RING; borrowed, outlives the spool
+ * @ret:  the stream, owned by the spool
+ *
+ * Return: 0; -ENOSPC beyond config.streams; -ENOMEM.
+ */
+int spool_stream_add(struct spool *s, enum chunk_stream kind, uint32_t id,
+		     const struct ringpage_layout *ring, struct spool_stream **ret, struct err *e)
+{
+	struct spool_stream *st;
+
+	if (s->stream_count >= max_of(s->config.streams, 1u))
+		return err_set(e, -ENOSPC, "the spool was made for %u streams", s->config.streams);
+	st = calloc(1, sizeof(*st));
+	if (!st)
+		return err_nomem(e);
+	*st = (struct spool_stream){.spool = s, .kind = kind, .id = id, .ring = ring, .sequence = 1};
+	s->streams[s->stream_count++] = st;
+	*ret = st;
+	return 0;
+}
+
+/* Take up the numbering, and the open chunks, that a dead recorder left. */
+static int take_over(struct spool *s, struct err *e)
+{
+	CLEANUP(segment_set_done) struct segment_set set = {0};
+	int r;
+
+	r = segment_set_load(s->config.session_fd, true, &set, e);
+	if (r < 0)
+		return r;
+	if (set.newest_file && push_segment(s, set.newest_file) < 0)
+		return err_nomem(e);
+	for (size_t i = 0; i < s->stream_count; i++) {
+		struct spool_stream *st = s->streams[i];
+
+		st->sequence = segment_last_sequence(&set, (uint16_t)st->kind, st->id) + 1;
+		for (size_t k = 0; k < set.tail_count; k++) {
+			struct segment_tail *t = &set.tails[k];
+
+			if (t->chunk.stream != st->kind || t->chunk.id != st->id)
+				continue;
+			st->sequence = t->chunk.sequence;
+			st->span = (struct spool_span){t->chunk.first_ns, t->chunk.last_ns,
+						       t->chunk.records, t->chunk.lost};
+			st->bytes = take_ptr(t->bytes);
+			st->used = st->room = t->chunk.raw_bytes;
+			s->memory_bytes += st->room;
+			/* Its last page is complete as it is: what follows comes from another read. */
+			r = seal(st);
+			if (r < 0)
+				return err_nomem(e);
+		}
+	}
+	/* Sealed copies of all of it go out with the next sync, which then empties the tail. */
+	s->seal_all = true;
+	s->tail_bytes = 1;
+	return 0;
+}
+
+/**
+ * spool_start() - start the writer
+ */
+int spool_start(struct spool *s, struct err *e)
+{
+	int r;
+
+	if (s->config.resume) {
+		r = take_over(s, e);
+		if (r < 0)
+			return r;
+	}
+	r = -pthread_create(&s->thread, NULL, writer, s);
+	if (r < 0)
+		return err_errno(e, r, "cannot start the thread that writes the spool");
+	s->started = true;
+	(void)pthread_setname_np(s->thread, "spool");
+	return 0;
+}
+
+/**
+ * spool_close() - seal and sync everything and stop the writer
+ *
+ * Nothing may be appended any more. Safe to call twice.
+ *
+ * Return: 0 when all that was appended is durable; -EIO when not.
+ */
+int spool_close(struct spool *s, struct err *e)
+{
+	if (!s->started)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+	(void)pthread_join(s->thread, NULL);
+	s->started = false;
+	if (!s->answered_durable)
+		return err_set(e, -EIO, "the recorded data could not be made durable on disk");
+	return file_sync_dir(s->config.session_fd, e);
+}
+
+/**
+ * spool_free() - stop the writer if it runs and release everything; NULL is fine
+ *
+ * Space that was reserved and not used is given back. The data stays.
+ */
+void spool_free(struct spool *s)
+{
+	char name[32];
+
+	if (!s)
+		return;
+	(void)spool_close(s, NULL);
+	while (s->reserves) {
+		(void)snprintf(name, sizeof(name), SEGMENT_RESERVE, --s->reserves);
+		(void)unlinkat(s->config.session_fd, name, 0);
+	}
+	for (size_t i = 0; i < s->stream_count; i++) {
+		free(s->streams[i]->bytes);
+		free(s->streams[i]);
+	}
+	free(s->streams);
+	closep(&s->segment_fd);
+	closep(&s->tail_fd);
+	closep(&s->journal_fd);
+	closep(&s->comms_fd);
+	text_free(&s->journal);
+	text_free(&s->comms);
+	ZSTD_freeCCtx(s->zstd);
+	free(s->frame);
+	free(s->scratch);
+	free(s->segments);
+	free(s->comms_seen);
+	(void)pthread_cond_destroy(&s->work);
+	(void)pthread_cond_destroy(&s->room);
+	(void)pthread_cond_destroy(&s->synced);
+	(void)pthread_mutex_destroy(&s->lock);
+	free(s);
+}

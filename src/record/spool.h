@@ -20,6 +20,7 @@ struct spool_config {
 	uint64_t pin_ns;      /* window before a suspect that is kept whatever comes */
 	uint64_t memory_bytes; /* all buffers together */
 	unsigned int streams; /* how many will be added */
+	bool resume;	      /* go on where a dead recorder stopped: nothing is reserved, nothing dropped */
 	/* Called by the writer thread, without locks, for what retention or the disk took; may be NULL. */
 	void (*dropped)(void *arg, const char *why, uint64_t from_ns, uint64_t to_ns, uint64_t chunks);
 	void (*failed)(void *arg, const struct err *e);
@@ -41,8 +42,13 @@ struct spool_stats {
 	uint64_t dropped_segments;
 	uint64_t syncs;
 	uint64_t worst_sync_ns;
-	bool failed;
+	uint64_t pinned_bytes;
+	bool failed; /* a write or a sync failed: what was lost is in the ledger */
 };
+
+#define SPOOL_JOURNAL "journal" /* JSON lines */
+#define SPOOL_COMMS "comms"	/* lines "PID COMM" */
+#define SPOOL_LIMIT_MIN (UINT64_C(8) << 20)
 
 int spool_open(const struct spool_config *c, struct spool **ret, struct err *e);
 int spool_stream_add(struct spool *s, enum chunk_stream kind, uint32_t id,
@@ -56,7 +62,7 @@ int spool_try_append(struct spool_stream *st, const void *bytes, size_t n, const
 
 /* A line for the journal (durable with the next sync). Any thread; copies. */
 void spool_journal(struct spool *s, const char *line, size_t n);
-/* A line "PID COMM" for the table of command names; the writer drops what it already has. */
+/* Lines "PID COMM" for the table of command names; the writer drops what it already has. */
 void spool_comms(struct spool *s, const char *lines, size_t n);
 
 /* Make everything appended so far durable. Returns a ticket at once; @done (any thread) is called when it is. */
