@@ -172,19 +172,36 @@ static inline bool entry_read(const uint8_t *page, uint32_t at, uint32_t end, ui
 	return true;
 }
 
-/* Walk from @at to @end; returns where the used entries end, or 0 where the page makes no sense. */
-static uint32_t walk(const uint8_t *page, uint32_t at, uint32_t end, uint64_t *ns)
+/* The part of a page that matters: from the first entry to the last event. */
+struct extent {
+	uint32_t end; /* offset behind the last event; of the first entry when there is none */
+	uint64_t ns;  /* of the last event; the page's stamp when there is none */
+	uint64_t first_ns;
+	uint64_t events;
+};
+
+/* Walk a whole page. False where it makes no sense. */
+static inline bool walk(const uint8_t *page, uint32_t begin, const struct header *header,
+			struct extent *ret)
 {
+	struct extent extent = {.end = begin, .ns = header->stamp, .first_ns = header->stamp};
+	uint64_t ns = header->stamp;
 	struct entry entry;
 
-	while (at < end) {
-		if (!entry_read(page, at, end, ns, &entry))
-			return 0;
+	for (uint32_t at = begin; at < header->end; at = entry.next) {
+		if (!entry_read(page, at, header->end, &ns, &entry))
+			return false;
 		if (entry.last)
 			break;
-		at = entry.next;
+		if (!entry.event)
+			continue;
+		if (extent.events++ == 0)
+			extent.first_ns = ns;
+		extent.ns = ns;
+		extent.end = entry.next;
 	}
-	return at;
+	*ret = extent;
+	return true;
 }
 
 /* The number behind @key ("offset:") in the line at @line; false when there is none. */
@@ -281,27 +298,19 @@ int ringpage_layout_parse(const char *header_page, struct ringpage_layout *ret, 
 int ringpage_scan(const struct ringpage_layout *l, const uint8_t *page, struct ringpage_info *ret)
 {
 	struct ringpage_info info = {0};
+	struct extent extent;
 	struct header header;
-	struct entry entry;
-	uint64_t ns;
-	uint32_t at;
 	int r;
 
 	r = header_read(l, page, &header);
 	if (r < 0)
 		return r;
+	if (!walk(page, l->data_offset, &header, &extent))
+		return -EBADMSG;
 
-	ns = header.stamp;
-	info.first_ns = ns;
-	for (at = l->data_offset; at < header.end; at = entry.next) {
-		if (!entry_read(page, at, header.end, &ns, &entry))
-			return -EBADMSG;
-		if (entry.last)
-			break;
-		if (entry.event && info.events++ == 0)
-			info.first_ns = ns;
-	}
-	info.last_ns = ns;
+	info.first_ns = extent.first_ns;
+	info.last_ns = extent.ns;
+	info.events = extent.events;
 	info.data_bytes = header.end - l->data_offset;
 	info.missed = header.flags & COMMIT_MISSED;
 	if (header.counted) {
@@ -394,13 +403,15 @@ void ringpage_clear_tail(const struct ringpage_layout *l, uint8_t *page)
  * ringpage_join() - append one page's events to another page
  * @l:            layout of both pages
  * @into:         the page read before @page from the same CPU; grows
- * @into_last_ns: its ringpage_info.last_ns. After a join it is that of @page
+ * @into_last_ns: its ringpage_info.last_ns, at least. After a join it is that of @page
  * @page:         the page read next; borrowed
  *
  * When a reader asks for events before their page is full, the kernel hands out a copy of the page
  * so far and later a page with the rest. Joined they take the place of one page instead of two. The
- * new page's deltas start from its own stamp, so where that differs from the end of @into, a time
- * extend is put between. A number of missed events stored in @into moves along behind the data.
+ * new page's deltas start from its own stamp, so where that differs from the last event of @into, a
+ * time extend is put between. Discarded events at the end of either page are left out: the kernel
+ * does not count their deltas in the next page's stamp. A number of missed events stored in @into
+ * moves along behind the data.
  *
  * Return: true when @page's events are now in @into; false, with nothing changed, when they do not
  * fit, when events were lost between the two, when time would run backwards, or when either page or
@@ -409,35 +420,32 @@ void ringpage_clear_tail(const struct ringpage_layout *l, uint8_t *page)
 bool ringpage_join(const struct ringpage_layout *l, uint8_t *into, uint64_t into_last_ns,
 		   const uint8_t *page)
 {
-	struct header front, back;
-	uint32_t end, bytes, bridge, count, commit;
-	uint64_t ns, gap;
+	struct header front_header, back_header;
+	struct extent front, back;
+	uint32_t bytes, bridge, count;
+	uint64_t gap;
 
-	if (header_read(l, into, &front) < 0 || header_read(l, page, &back) < 0)
+	if (header_read(l, into, &front_header) < 0 || header_read(l, page, &back_header) < 0)
 		return false;
-	if (back.flags || back.stamp < into_last_ns)
+	if (back_header.flags || back_header.stamp < into_last_ns)
 		return false;
-	if ((front.flags & COMMIT_COUNTED) && !front.counted)
+	if ((front_header.flags & COMMIT_COUNTED) && !front_header.counted)
 		return false;
-
-	/* What is appended behind "rest of the page discarded" would never be seen. */
-	ns = front.stamp;
-	if (walk(into, l->data_offset, front.end, &ns) != front.end || ns != into_last_ns)
-		return false;
-
-	ns = back.stamp;
-	end = walk(page, l->data_offset, back.end, &ns);
-	if (end == 0)
+	if (!walk(into, l->data_offset, &front_header, &front) || front.ns > into_last_ns ||
+	    !walk(page, l->data_offset, &back_header, &back))
 		return false;
 
-	gap = back.stamp - into_last_ns;
-	bytes = end - l->data_offset;
+	if (back.events == 0)
+		return true;
+
+	gap = back_header.stamp - front.ns;
+	bytes = back.end - l->data_offset;
 	bridge = gap ? TIME_EXTEND_BYTES : 0;
-	count = front.counted ? l->commit_bytes : 0;
+	count = front_header.counted ? l->commit_bytes : 0;
 	if (gap >> STAMP_BITS || bridge + bytes + count > l->page_bytes - front.end)
 		return false;
 
-	memmove(into + front.end + bridge + bytes, into + front.end, count);
+	memmove(into + front.end + bridge + bytes, into + front_header.end, count);
 	if (bridge) {
 		put_le32(into + front.end, TYPE_TIME_EXTEND | (uint32_t)(gap & ENTRY_DELTA_MASK)
 								      << ENTRY_TYPE_BITS);
@@ -446,7 +454,7 @@ bool ringpage_join(const struct ringpage_layout *l, uint8_t *into, uint64_t into
 	}
 	memcpy(into + front.end + bridge, page + l->data_offset, bytes);
 
-	commit = front.end - l->data_offset + bridge + bytes;
-	put_le32(into + l->commit_offset, front.flags | commit);
+	put_le32(into + l->commit_offset,
+		 front_header.flags | (front.end - l->data_offset + bridge + bytes));
 	return true;
 }

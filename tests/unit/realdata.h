@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The captures under tests/data (see tests/data/README.md), loaded whole into memory. A test that
+ * cannot have its data stops the program: a comparison with nothing must not pass.
+ */
+#ifndef TESTS_UNIT_REALDATA_H
+#define TESTS_UNIT_REALDATA_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+struct realdata {
+	uint8_t *bytes; /* NUL behind the last one */
+	size_t n;
+};
+
+static inline void realdata_free(struct realdata *d)
+{
+	free(d->bytes);
+	d->bytes = NULL;
+}
+
+static inline void realdata_die(const char *path, const char *why)
+{
+	printf("Bail out! %s: %s\n", path, why);
+	exit(99);
+}
+
+static inline const char *realdata_path(const char *name, char *buf, size_t size)
+{
+	const char *folder = getenv("TEST_DATA");
+
+	snprintf(buf, size, "%s/%s", folder ? folder : "tests/data", name);
+	return buf;
+}
+
+/* The bytes of a file as it is. */
+static inline struct realdata realdata_load_plain(const char *name)
+{
+	struct realdata d = {0};
+	char path[4096];
+	FILE *f = fopen(realdata_path(name, path, sizeof(path)), "re");
+	long n;
+
+	if (!f || fseek(f, 0, SEEK_END) < 0 || (n = ftell(f)) < 0)
+		realdata_die(path, "cannot be opened");
+	rewind(f);
+	d.n = (size_t)n;
+	d.bytes = malloc(d.n + 1);
+	if (!d.bytes || fread(d.bytes, 1, d.n, f) != d.n)
+		realdata_die(path, "cannot be read");
+	d.bytes[d.n] = 0;
+	fclose(f);
+	return d;
+}
+
+/* The decompressed bytes of a .zst file. */
+static inline struct realdata realdata_load(const char *name)
+{
+	struct realdata packed = realdata_load_plain(name), d = {0};
+	unsigned long long n = ZSTD_getFrameContentSize(packed.bytes, packed.n);
+
+	if (n == ZSTD_CONTENTSIZE_ERROR || n == ZSTD_CONTENTSIZE_UNKNOWN)
+		realdata_die(name, "is not a zstd file of known size");
+	d.n = (size_t)n;
+	d.bytes = malloc(d.n + 1);
+	if (!d.bytes || ZSTD_decompress(d.bytes, d.n, packed.bytes, packed.n) != d.n)
+		realdata_die(name, "cannot be decompressed");
+	d.bytes[d.n] = 0;
+	realdata_free(&packed);
+	return d;
+}
+
+/* A small generator for damage that is the same on every run (xorshift). */
+static inline uint32_t damage(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (uint32_t)(*state >> 32);
+}
+
+#endif
