@@ -16,6 +16,7 @@
 #include "format/kmsg.h"
 #include "record/instance.h"
 #include "record/record.h"
+#include "record/trigger_table.h"
 
 struct trigger;
 struct trigger_set;
@@ -52,19 +53,6 @@ struct trigger {
 
 extern const struct trigger_ops trigger_log_ops, trigger_event_ops, trigger_silence_ops;
 
-/* The table of built-in triggers (facts of the scoutfs sources; see trigger.c). */
-struct trigger_builtin {
-	const char *name;
-	enum trigger_role role;
-	const char *kind;
-	const char *spec;
-	const char *fallback; /* spec for modules that lack the first one's event */
-	bool any_source;      /* log: any text, not only "scoutfs f." lines */
-	const char *sample;   /* log: a real line that must match */
-};
-extern const struct trigger_builtin trigger_builtins[];
-extern const size_t trigger_builtin_count;
-
 int trigger_set_build(const struct record_config *c, struct trigger_set **ret, struct err *e);
 void trigger_set_free(struct trigger_set *s); /* disarms; removes watch instances */
 size_t trigger_set_count(const struct trigger_set *s);
@@ -81,6 +69,5 @@ const struct trigger *trigger_set_match_log(const struct trigger_set *s, const c
 					    unsigned int facility);
 /* Close and remove what arming made in tracefs (before the final drain); the set stays readable. */
 void trigger_set_disarm(struct trigger_set *s);
-const char *trigger_role_name(enum trigger_role role);
 
 #endif

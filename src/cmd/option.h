@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command line: one table of verbs, one of options. Parsing, --help, defaults, bash completion
+ * and the check of the man page are all driven by them.
+ */
+#ifndef CMD_OPTION_H
+#define CMD_OPTION_H
+
+#include "base/log.h"
+#include "base/text.h"
+#include "record/record.h"
+
+enum verb_id {
+	VERB_RECORD, /* also when no verb is named */
+	VERB_CHECK,
+	VERB_RECOVER,
+	VERB_STATUS,
+	VERB_STOP,
+	VERB_HELP,
+	VERB_COUNT
+};
+
+struct verb_row {
+	const char *name;
+	const char *operands; /* as --help shows them; "" for none */
+	const char *summary;  /* one line, for the list of verbs */
+	const char *story;    /* paragraphs, for the verb's own help */
+	unsigned int operands_min, operands_max;
+};
+
+enum option_type {
+	OPTION_FLAG,	 /* bool */
+	OPTION_COUNT,	 /* unsigned int: how often it was given */
+	OPTION_TEXT,	 /* const char * */
+	OPTION_SIZE,	 /* uint64_t, bytes */
+	OPTION_DURATION, /* uint64_t, ns */
+	OPTION_WORD,	 /* unsigned int: index into .words */
+	OPTION_EVENT,	 /* repeatable: appended to config.events */
+	OPTION_CHOICE,	 /* repeatable: appended to config.choices as .choice */
+};
+
+enum option_group {
+	GROUP_CAPTURE,
+	GROUP_TRIGGERS,
+	GROUP_LIMITS,
+	GROUP_PLACES,
+	GROUP_GENERAL,
+	GROUP_COUNT
+};
+
+struct option_row {
+	unsigned int verbs; /* bit 1 << VERB_... for each verb that takes it */
+	enum option_group group;
+	enum option_type type;
+	const char *name;	  /* long, without the dashes */
+	char letter;		  /* 0: none */
+	const char *argument;	  /* NULL: takes none */
+	const char *fallback;	  /* the default, as the user would write it; NULL: none */
+	const char *least, *most; /* limits of a size or duration, as written; NULL: none */
+	const char *const *words; /* OPTION_WORD: NULL-terminated */
+	int choice;		  /* OPTION_CHOICE: CHOICE_... */
+	size_t field;		  /* offset in struct arguments */
+	const char *complete; /* bash words that print the candidates; "-d", "-f": folders, files */
+	const char *help;
+};
+
+extern const struct verb_row verb_table[VERB_COUNT];
+extern const struct option_row option_table[];
+extern const size_t option_count;
+
+/* What the user asked for. Strings belong to argv or to the option table. */
+struct arguments {
+	enum verb_id verb;
+	bool help, version, list_triggers, json, no_heartbeat_wait;
+	unsigned int quiet, verbose;
+	const char *completion; /* name of a shell, or NULL */
+	const char *operands[2];
+	unsigned int operand_count;
+	struct record_config config;
+
+	/* What the configuration is made from. */
+	uint64_t lag_ns;
+	unsigned int log_facility;
+	const char **events;
+	struct trigger_choice *choices;
+};
+
+int arguments_parse(int argc, char *const argv[], struct arguments *ret, struct err *e);
+void arguments_done(struct arguments *a);
+enum log_level arguments_log_level(const struct arguments *a);
+int verb_find(const char *name, enum verb_id *ret, struct err *e);
+void help_print(enum verb_id verb, struct text *out);
+int completion_print(const char *shell, struct text *out, struct err *e);
+
+#endif

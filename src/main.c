@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * scoutfs-trace: argument vector to verb, error to sentence, outcome to exit status. Nothing else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "base/log.h"
+
+#include "cmd/cmd.h"
+#include "cmd/option.h"
+
+static int cmd_help(struct arguments *a, struct err *e)
+{
+	CLEANUP(text_free) struct text out = {0};
+	enum verb_id verb = VERB_RECORD;
+
+	if (a->operand_count && verb_find(a->operands[0], &verb, e) < 0)
+		return STATUS_USAGE;
+	help_print(verb, &out);
+	return cmd_print(&out, e) < 0 ? STATUS_NO_BUNDLE : STATUS_COMPLETE;
+}
+
+static int (*const verb_run[VERB_COUNT])(struct arguments *a, struct err *e) = {
+	[VERB_RECORD] = cmd_record, [VERB_CHECK] = cmd_check, [VERB_RECOVER] = cmd_recover,
+	[VERB_STATUS] = cmd_status, [VERB_STOP] = cmd_stop,   [VERB_HELP] = cmd_help,
+};
+
+/* --help, --version and --completion, which end the program whatever the verb. True when it was
+ * one. */
+static bool run_global(const struct arguments *a, int *ret_status, struct err *e)
+{
+	CLEANUP(text_free) struct text out = {0};
+
+	*ret_status = STATUS_COMPLETE;
+	if (a->help)
+		help_print(a->verb, &out);
+	else if (a->version)
+		text_str(&out, "scoutfs-trace " PROJECT_VERSION "\n");
+	else if (!a->completion)
+		return false;
+	else if (completion_print(a->completion, &out, e) < 0)
+		*ret_status = STATUS_USAGE;
+	if (cmd_print(&out, e) < 0)
+		*ret_status = STATUS_NO_BUNDLE;
+	return true;
+}
+
+/*
+ * A program started with a standard stream closed would get that number for a file of its own, and
+ * then write its messages into the recording.
+ */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null",
+			  O_RDWR); /* kept over exec: the command to record inherits it too */
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+}
+
+static void print_error(const struct arguments *a, int status, const struct err *e)
+{
+	if (*e->text)
+		(void)fprintf(stderr, "scoutfs-trace: %s\n", e->text);
+	if (status == STATUS_USAGE && a->verb == VERB_RECORD)
+		(void)fprintf(stderr, "Try: scoutfs-trace --help\n");
+	else if (status == STATUS_USAGE)
+		(void)fprintf(stderr, "Try: scoutfs-trace help %s\n", verb_table[a->verb].name);
+}
+
+int main(int argc, char *argv[])
+{
+	struct arguments a;
+	struct err e = {0};
+	int status, r;
+
+	open_standard_streams();
+	/* A reader that has gone away is an error of write(), not the end of the recording. */
+	(void)signal(SIGPIPE, SIG_IGN);
+
+	r = arguments_parse(argc, argv, &a, &e);
+	log_setup(arguments_log_level(&a));
+	if (r < 0)
+		status = r == -EINVAL ? STATUS_USAGE : STATUS_NO_BUNDLE;
+	else if (!run_global(&a, &status, &e))
+		status = verb_run[a.verb](&a, &e);
+	if (status != STATUS_COMPLETE)
+		print_error(&a, status, &e);
+	arguments_done(&a);
+	return status;
+}
