@@ -36,6 +36,7 @@
 #define TRACING_DIR "/sys/kernel/tracing"
 #define TRACING_DIR_OLD "/sys/kernel/debug/tracing"
 #define READ_LIMIT_BYTES (4 * MIB) /* far above any control file; event formats are some KiB */
+#define PARSE_ERROR "parse_error: "
 #define SIZE_FLOOR_KB 64
 #define SIZE_CEILING_KB (UINT64_C(1) << 40) /* beyond it the kernel's shift to bytes could wrap */
 
@@ -508,11 +509,11 @@ int instance_each_ours(int (*fn)(void *arg, const char *name), void *arg, struct
 /* The line below the refused text in a filter file: "parse_error: Field not found". */
 static bool words_from_filter(const char *content, char *ret, size_t size)
 {
-	const char *at = strstr(content, "parse_error: ");
+	const char *at = strstr(content, PARSE_ERROR);
 
 	if (!at)
 		return false;
-	snprintf(ret, size, "%s", at + strlen("parse_error: "));
+	snprintf(ret, size, "%s", at + strlen(PARSE_ERROR));
 	ret[strcspn(ret, "\n")] = '\0';
 	return true;
 }
@@ -545,13 +546,17 @@ int instance_set_filter(const struct instance *i, const char *system, const char
 		filter = "0";
 	snprintf(file, sizeof(file), "events/%s%s%s/filter", system, all ? "" : "/", event);
 	r = write_at(i->dir_fd, file, filter);
-	if (r == 0)
+	/* A system's filter file takes anything; that no event has the fields shows in it only. */
+	if (r == 0 && (!all || load_at(i->dir_fd, file, &content) < 0 ||
+		       !strstr(text_c(&content), PARSE_ERROR)))
 		return 0;
+	r = r ? r : -EINVAL;
 	if (r == -ENOENT)
 		return err_set(e, r,
 			       "there is no event %s%s%s on this kernel; see %s/available_events",
 			       system, all ? "" : ":", event, instance_tracing_dir(NULL));
 
+	text_reset(&content);
 	if (load_at(i->dir_fd, file, &content) < 0 ||
 	    !words_from_filter(text_c(&content), words, sizeof(words)))
 		(void)kernel_words(i, filter, words, sizeof(words));
