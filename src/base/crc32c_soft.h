@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The table-driven crc32c() of processors without the instruction, apart so that a test can compare the two. */
+/* crc32c() by tables, for processors without the instruction; apart so that a test can compare. */
 #ifndef BASE_CRC32C_SOFT_H
 #define BASE_CRC32C_SOFT_H
 
