@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_REALDATA_H
 #define TESTS_UNIT_REALDATA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,39 @@ static inline struct realdata realdata_load(const char *name)
 	d.bytes[d.n] = 0;
 	realdata_free(&packed);
 	return d;
+}
+
+/* One regular file of a tar (ustar) held in memory; .text is a copy with a NUL behind, for the
+ * caller to free. */
+struct realdata_file {
+	const char *name;
+	char *text;
+	size_t n;
+};
+
+/* Walk the regular files; *at starts at 0. False at the end. */
+static inline bool realdata_tar_next(const struct realdata *tar, size_t *at,
+				     struct realdata_file *ret)
+{
+	while (*at + 512 <= tar->n && tar->bytes[*at]) {
+		uint8_t *header = tar->bytes + *at;
+		size_t n = strtoul((char *)header + 124, NULL, 8);
+
+		if (n > tar->n || *at + 512 + n > tar->n)
+			realdata_die("tar", "is cut short");
+		*at += 512 + (n + 511) / 512 * 512;
+		if (header[156] != '0')
+			continue;
+		ret->name = (char *)header;
+		ret->n = n;
+		ret->text = malloc(n + 1);
+		if (!ret->text)
+			realdata_die(ret->name, "no memory");
+		memcpy(ret->text, header + 512, n);
+		ret->text[n] = 0;
+		return true;
+	}
+	return false;
 }
 
 /* A small generator for damage that is the same on every run (xorshift). */
