@@ -36,9 +36,9 @@
 	})
 #define max_of(a, b)                                                                               \
 	({                                                                                         \
-		__typeof__(a) _a = (a);                                                            \
-		__typeof__(b) _b = (b);                                                            \
-		_a > _b ? _a : _b;                                                                 \
+		__typeof__(a) _x = (a);                                                            \
+		__typeof__(b) _y = (b);                                                            \
+		_x > _y ? _x : _y;                                                                 \
 	})
 
 /* Destructors for CLEANUP(); each accepts what a half-built scope holds. */

@@ -18,6 +18,13 @@
 #include "spool.h"
 #include "trigger.h"
 
+/* Files of a session folder; the spool's own are in spool.h and format/segment.h. */
+#define SESSION_FACTS "session.json"	       /* written once, durable before the first event */
+#define SESSION_TRACE_HEAD "trace-head.zst" /* head of trace.dat (format/tracedat.h), one zstd frame */
+#define SESSION_PACKETS_HEAD "packets-head" /* pcap file header */
+#define SESSION_CLOCKS_HEAD "clocks-head" /* column names of clocks.csv */
+#define SESSION_CONTEXT "context"
+
 /* Figures that sources publish and the status line and `status` show. */
 struct session_stats {
 	_Atomic uint64_t events;      /* trace events drained */
@@ -52,5 +59,8 @@ struct session {
 };
 
 struct source *session_source(struct session *s, const char *name);
+/* Where a CLOCK_REALTIME stamp lies on CLOCK_MONOTONIC by the newest anchor, and back. */
+uint64_t session_mono_of_real(struct session *s, uint64_t real_ns);
+uint64_t session_real_of_mono(struct session *s, uint64_t mono_ns);
 
 #endif

@@ -1,2 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int source_is_not_written_yet;
+/*
+ * The list of sources, and how one of them says that it is not what it should be.
+ *
+ * A new source is a file source_x.c and a line here.
+ */
+#include "source.h"
+
+#include <stdarg.h>
+
+#include "base/log.h"
+
+#include "session.h"
+
+const struct source_ops *const source_list[] = {
+	&source_clocks_ops, /* first: the others place their stamps by its anchors */
+	&source_ftrace_ops,
+	&source_kmsg_ops,
+	&source_packets_ops,
+};
+const size_t source_list_count = ARRAY_SIZE(source_list);
+
+const char *source_status_name(enum source_status s)
+{
+	static const char *const names[] = {"ok", "degraded", "failed"};
+
+	return names[s];
+}
+
+static void journal_status(struct source *s, enum source_status status, const char *why)
+{
+	struct text line = {0};
+	struct json_writer w;
+
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, "source");
+	json_object(&w);
+	json_kv_str(&w, "name", s->ops->name);
+	json_kv_str(&w, "status", source_status_name(status));
+	json_kv_str(&w, "why", why);
+	json_object_end(&w);
+	json_object_end(&w);
+	text_str(&line, "\n");
+	if (text_ok(&line))
+		spool_journal(s->session->spool, line.s, line.len);
+	text_free(&line);
+}
+
+/**
+ * source_degrade() - say that a source is degraded or has failed
+ * @s:      the source
+ * @status: never raises what was said before
+ * @fmt:    why, without a full stop; the reasons of several calls are joined
+ *
+ * Logged, kept for the manifest, and written to the journal. Any thread.
+ */
+void source_degrade(struct source *s, enum source_status status, const char *fmt, ...)
+{
+	char why[sizeof(s->why)];
+	size_t used;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+
+	pthread_mutex_lock(&s->session->lock);
+	if ((int)status > atomic_load(&s->status))
+		atomic_store(&s->status, (int)status);
+	used = strlen(s->why);
+	(void)snprintf(s->why + used, sizeof(s->why) - used, "%s%s", used ? "; " : "", why);
+	pthread_mutex_unlock(&s->session->lock);
+
+	log_warning("%s %s: %s", s->ops->name, source_status_name(status), why);
+	if (s->session->spool)
+		journal_status(s, status, why);
+}

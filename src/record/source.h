@@ -5,8 +5,10 @@
  *   prepare   make what is needed, recording nothing yet (a failure that leaves the rest useful
  *             is not an error: set .status and .why and return 0)
  *   start     bytes begin to flow
+ *   flush     hand over what has come so far, then spool_sync(). Loop thread, no waiting.
  *   freeze    the one act after a verdict: no newer data comes in. Loop thread, no waiting.
  *   drain     everything up to the freeze is handed to the spool; stops the pump. May wait.
+ *   epilogue  what can wait until the data is safe (readings for the end of the recording)
  *   free      undo prepare; nothing of ours stays on the host
  */
 #ifndef RECORD_SOURCE_H
@@ -26,8 +28,10 @@ struct source_ops {
 	const char *name;
 	int (*prepare)(struct source *s, struct err *e);
 	int (*start)(struct source *s, struct err *e);
-	void (*freeze)(struct source *s);
+	void (*flush)(struct source *s); /* may be NULL */
+	void (*freeze)(struct source *s); /* may be NULL */
 	int (*drain)(struct source *s, struct err *e);
+	void (*epilogue)(struct source *s); /* may be NULL */
 	void (*facts)(struct source *s, struct json_writer *w); /* members for session.json; may be NULL */
 	void (*free)(struct source *s);
 };
@@ -42,6 +46,8 @@ struct source {
 };
 
 extern const struct source_ops source_ftrace_ops, source_packets_ops, source_kmsg_ops, source_clocks_ops;
+extern const struct source_ops *const source_list[];
+extern const size_t source_list_count;
 
 /* Lower the status (it never rises again) and say why, once; also a journal line. Any thread. */
 void source_degrade(struct source *s, enum source_status status, const char *fmt, ...) PRINTF(3, 4);

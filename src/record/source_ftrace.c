@@ -1,2 +1,506 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int source_ftrace_is_not_written_yet;
+/*
+ * The source of trace events: an instance of our own, its rings, and everything a reader will need
+ * to understand them.
+ *
+ * Owns the recording instance, the rings and the pump that drains them. At arming it saves what
+ * vanishes with the module or the power: event formats, symbols, the clock (the head of trace.dat).
+ * Freezing is one write to a descriptor opened beforehand. It never touches the top-level buffer;
+ * of the top level it only reads files.
+ */
+#include "source.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <zstd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "format/tracedat.h"
+
+#include "pump.h"
+#include "ring.h"
+#include "session.h"
+
+#define PASS_BUSY_NS (20 * NSEC_PER_MSEC)
+#define PASS_IDLE_NS (200 * NSEC_PER_MSEC)
+#define RING_KB_MIN 64
+#define RING_KB_MAX (64 * 1024) /* more than this does not help a reader that is this far behind */
+#define FORMAT_MAX_BYTES (1 * MIB)
+#define KALLSYMS_MAX_BYTES (64 * MIB)
+#define COMMS_EVERY_NS NSEC_PER_SEC
+#define PUMP_NICE (-10) /* it works in short bursts, and its being late is what loses events */
+
+/* What is always recorded; -e adds to it. */
+static const char *const basic_events[] = {"scoutfs", "printk:console"};
+
+struct ftrace {
+	struct instance instance;
+	bool have_instance;
+	struct event_spec *specs;
+	size_t spec_count;
+	struct rings rings;
+	struct pump pump;
+	int tracing_on_fd;
+	uint64_t ring_kb;	 /* per CPU, granted */
+	uint64_t ring_wanted_kb;
+	uint64_t comms_next_ns;
+	char *trace_clock;
+	uint32_t formats; /* event formats saved */
+	bool read_failed;
+};
+
+/* ---- what to record ---- */
+
+static int parse_specs(struct source *s, struct err *e)
+{
+	const struct record_config *c = s->session->config;
+	struct ftrace *f = s->priv;
+	size_t want = ARRAY_SIZE(basic_events) + c->event_count;
+
+	f->specs = calloc(want, sizeof(*f->specs));
+	if (!f->specs)
+		return err_nomem(e);
+	for (size_t i = 0; i < want; i++) {
+		bool basic = i < ARRAY_SIZE(basic_events);
+		const char *text = basic ? basic_events[i] : c->events[i - ARRAY_SIZE(basic_events)];
+		struct event_spec *spec = &f->specs[f->spec_count];
+		int r = event_spec_parse(text, spec, e);
+
+		if (r < 0)
+			return r;
+		if (basic && !instance_event_exists(spec->system, spec->event[0] ? spec->event : NULL)) {
+			source_degrade(s, SOURCE_DEGRADED, "this kernel has no events %s", text);
+			continue;
+		}
+		f->spec_count++;
+	}
+	return 0;
+}
+
+static int enable_spec(const struct instance *i, const struct event_spec *spec, bool on, struct err *e)
+{
+	char file[256];
+
+	if (spec->event[0])
+		(void)snprintf(file, sizeof(file), "events/%s/%s/enable", spec->system, spec->event);
+	else
+		(void)snprintf(file, sizeof(file), "events/%s/enable", spec->system);
+	return instance_write(i, file, on ? "1" : "0", e);
+}
+
+static int set_filters(struct ftrace *f, struct err *e)
+{
+	for (size_t i = 0; i < f->spec_count; i++) {
+		const struct event_spec *spec = &f->specs[i];
+		int r;
+
+		if (!spec->filter[0])
+			continue;
+		r = instance_set_filter(&f->instance, spec->system, spec->event, spec->filter, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- the head of trace.dat ---- */
+
+struct formats {
+	struct tracedat_format *list;
+	size_t count, room;
+};
+
+static void formats_done(struct formats *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		free((char *)f->list[i].system);
+		free((char *)f->list[i].text);
+	}
+	free(f->list);
+}
+
+static int add_format(struct formats *f, int events_fd, const char *system, const char *event,
+		      struct err *e)
+{
+	struct text text = {0};
+	char file[512];
+	int r;
+
+	if (f->count == f->room) {
+		size_t room = f->room ? f->room * 2 : 256;
+		struct tracedat_format *more = realloc(f->list, room * sizeof(*more));
+
+		if (!more)
+			return err_nomem(e);
+		f->list = more;
+		f->room = room;
+	}
+	(void)snprintf(file, sizeof(file), "%s/%s/format", system, event);
+	r = file_load_at(events_fd, file, FORMAT_MAX_BYTES, &text, e);
+	if (r < 0) {
+		text_free(&text);
+		return r;
+	}
+	f->list[f->count] = (struct tracedat_format){strdup(system), text.s ? text.s : strdup("")};
+	f->count++;
+	return f->list[f->count - 1].system && f->list[f->count - 1].text ? 0 : err_nomem(e);
+}
+
+static bool has_format(int events_fd, const char *system, const char *event)
+{
+	char file[512];
+
+	(void)snprintf(file, sizeof(file), "%s/%s/format", system, event);
+	return faccessat(events_fd, file, R_OK, 0) == 0;
+}
+
+/* Every event of a system: what another event's text refers to is then there too. */
+static int add_system(struct formats *f, int events_fd, const char *system, struct err *e)
+{
+	struct dirent *d;
+	int fd, r = 0;
+	DIR *dir;
+
+	for (size_t i = 0; i < f->count; i++)
+		if (!strcmp(f->list[i].system, system))
+			return 0;
+	fd = file_open_dir_at(events_fd, system, e);
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		(void)close(fd);
+		return err_errno(e, r, "cannot list the events of %s", system);
+	}
+	while (r == 0 && (d = readdir(dir)))
+		if (d->d_name[0] != '.' && has_format(events_fd, system, d->d_name))
+			r = add_format(f, events_fd, system, d->d_name, e);
+	(void)closedir(dir);
+	return r;
+}
+
+static int load_formats(struct ftrace *f, int events_fd, struct formats *ret, struct err *e)
+{
+	int r = add_system(ret, events_fd, "ftrace", e);
+
+	for (size_t i = 0; r == 0 && i < f->spec_count; i++)
+		r = add_system(ret, events_fd, f->specs[i].system, e);
+	f->formats = (uint32_t)ret->count;
+	return r;
+}
+
+/* Symbols that all say zero (kptr_restrict) help nobody. */
+static void load_kallsyms(struct text *ret)
+{
+	if (file_load("/proc/kallsyms", KALLSYMS_MAX_BYTES, ret, NULL) < 0 ||
+	    str_starts(text_c(ret), "0000000000000000 "))
+		text_reset(ret);
+}
+
+static int save_compressed(int dir_fd, const char *name, const struct text *t, struct err *e)
+{
+	size_t bound = ZSTD_compressBound(t->len), n;
+	CLEANUP(freep) void *frame = malloc(bound);
+
+	if (!frame)
+		return err_nomem(e);
+	n = ZSTD_compress(frame, bound, t->s, t->len, 3);
+	if (ZSTD_isError(n))
+		return err_nomem(e);
+	return file_save_at(dir_fd, name, frame, n, e);
+}
+
+static int save_head(struct source *s, int tracing_fd, struct err *e)
+{
+	struct text page = {0}, event = {0}, kallsyms = {0}, printk = {0}, head = {0};
+	CLEANUP(formats_done) struct formats formats = {0};
+	CLEANUP(closep) int events_fd = -1;
+	struct ftrace *f = s->priv;
+	int r;
+
+	events_fd = file_open_dir_at(tracing_fd, "events", e);
+	if (events_fd < 0)
+		return events_fd;
+	r = file_load_at(events_fd, "header_page", FORMAT_MAX_BYTES, &page, e);
+	if (r == 0)
+		r = ringpage_layout_parse(text_c(&page), &f->rings.layout, e);
+	if (r == 0)
+		r = file_load_at(events_fd, "header_event", FORMAT_MAX_BYTES, &event, e);
+	if (r == 0)
+		r = load_formats(f, events_fd, &formats, e);
+	if (r == 0) {
+		load_kallsyms(&kallsyms);
+		(void)file_load_at(tracing_fd, "printk_formats", FORMAT_MAX_BYTES * 16, &printk, NULL);
+		r = tracedat_write_head(
+			&(struct tracedat_head){
+				.page_bytes = f->rings.layout.page_bytes,
+				.header_page = text_c(&page),
+				.header_event = text_c(&event),
+				.formats = formats.list,
+				.format_count = formats.count,
+				.kallsyms = text_c(&kallsyms),
+				.printk_formats = text_c(&printk),
+			},
+			&head, e);
+	}
+	if (r == 0)
+		r = save_compressed(s->session->dir_fd, SESSION_TRACE_HEAD, &head, e);
+	text_free(&page);
+	text_free(&event);
+	text_free(&kallsyms);
+	text_free(&printk);
+	text_free(&head);
+	return r;
+}
+
+/* ---- the instance ---- */
+
+static int size_rings(struct source *s, struct err *e)
+{
+	struct ftrace *f = s->priv;
+	uint64_t kb = s->session->config->ring_bytes / KIB / cpus_online();
+	int r;
+
+	f->ring_wanted_kb = max_of((uint64_t)RING_KB_MIN, min_of(kb, (uint64_t)RING_KB_MAX));
+	r = instance_set_size(&f->instance, f->ring_wanted_kb, &f->ring_kb, e);
+	if (r < 0)
+		return r;
+	if (f->ring_kb < f->ring_wanted_kb)
+		source_degrade(s, SOURCE_DEGRADED,
+			       "the kernel granted rings of %llu KiB per CPU instead of %llu KiB",
+			       (unsigned long long)f->ring_kb, (unsigned long long)f->ring_wanted_kb);
+	return 0;
+}
+
+static int make_instance(struct source *s, struct err *e)
+{
+	struct ftrace *f = s->priv;
+	struct text clock = {0};
+	char name[64];
+	int r;
+
+	(void)snprintf(name, sizeof(name), INSTANCE_PREFIX "%s", s->session->suffix);
+	r = instance_create(name, &f->instance, e);
+	if (r < 0)
+		return r;
+	f->have_instance = true;
+	s->session->recording = &f->instance;
+	/* In this order: changing the clock empties the rings. */
+	r = instance_set_clock(&f->instance, "mono", e);
+	if (r == 0)
+		r = size_rings(s, e);
+	if (r == 0)
+		r = instance_read(&f->instance, "trace_clock", &clock, e);
+	if (r == 0)
+		f->trace_clock = take_ptr(clock.s);
+	text_free(&clock);
+	if (r < 0)
+		return r;
+	f->tracing_on_fd = instance_open_file(&f->instance, "tracing_on", O_WRONLY, e);
+	return f->tracing_on_fd < 0 ? f->tracing_on_fd : 0;
+}
+
+static void save_comms(struct source *s, int tracing_fd)
+{
+	struct text comms = {0};
+
+	if (file_load_at(tracing_fd, "saved_cmdlines", 4 * MIB, &comms, NULL) == 0 && comms.len)
+		spool_comms(s->session->spool, comms.s, comms.len);
+	text_free(&comms);
+}
+
+static int open_tracing(struct err *e)
+{
+	const char *dir = instance_tracing_dir(e);
+
+	return dir ? file_open_dir(dir, e) : (e && e->code ? e->code : -ENOENT);
+}
+
+static int ftrace_prepare(struct source *s, struct err *e)
+{
+	CLEANUP(closep) int tracing_fd = -1;
+	struct ftrace *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return err_nomem(e);
+	f->tracing_on_fd = -1;
+	s->priv = f;
+	tracing_fd = open_tracing(e);
+	if (tracing_fd < 0)
+		return tracing_fd;
+	r = parse_specs(s, e);
+	if (r == 0)
+		r = make_instance(s, e);
+	if (r == 0)
+		r = set_filters(f, e);
+	if (r == 0)
+		r = save_head(s, tracing_fd, e);
+	if (r == 0)
+		r = rings_open(&f->rings, &f->instance, s->session->spool, s->session->loss,
+			       &s->session->stats.events, e);
+	return r;
+}
+
+static void watch_comms(struct source *s, bool now)
+{
+	struct ftrace *f = s->priv;
+	uint64_t mono = clock_mono_ns();
+	CLEANUP(closep) int fd = -1;
+
+	if (!now && mono < f->comms_next_ns)
+		return;
+	f->comms_next_ns = mono + COMMS_EVERY_NS;
+	fd = open_tracing(NULL);
+	if (fd >= 0)
+		save_comms(s, fd);
+}
+
+static uint64_t ftrace_pass(void *arg, enum pump_pass why)
+{
+	struct source *s = arg;
+	struct ftrace *f = s->priv;
+	bool failed = false, busy;
+
+	busy = rings_pass(&f->rings, 2 * f->rings.layout.page_bytes, &failed);
+	if (failed && !f->read_failed) {
+		f->read_failed = true;
+		source_degrade(s, SOURCE_FAILED, "a ring could not be read any more");
+	}
+	watch_comms(s, why != PUMP_REGULAR);
+	if (why == PUMP_FLUSH)
+		(void)spool_sync(s->session->spool, NULL, NULL);
+	return busy ? PASS_BUSY_NS : PASS_IDLE_NS;
+}
+
+static int ftrace_start(struct source *s, struct err *e)
+{
+	struct ftrace *f = s->priv;
+	int r;
+
+	f->pump = (struct pump){.pass = ftrace_pass, .arg = s, .wait_fd = -1, .nice = PUMP_NICE};
+	r = pump_start(&f->pump, "rings", e);
+	for (size_t i = 0; r == 0 && i < f->spec_count; i++)
+		r = enable_spec(&f->instance, &f->specs[i], true, e);
+	return r;
+}
+
+static void ftrace_flush(struct source *s)
+{
+	pump_flush(&((struct ftrace *)s->priv)->pump);
+}
+
+/* The first act after a final verdict, and the only one before the clock is read. */
+static void ftrace_freeze(struct source *s)
+{
+	struct ftrace *f = s->priv;
+
+	if (write(f->tracing_on_fd, "0", 1) != 1)
+		source_degrade(s, SOURCE_DEGRADED, "the ring could not be stopped: %s", strerror(errno));
+}
+
+static void journal_stats(struct source *s)
+{
+	struct ftrace *f = s->priv;
+	struct text line = {0}, stats = {0};
+	struct json_writer w;
+
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, "cpu_stats");
+	json_array(&w);
+	for (uint32_t cpu = 0; cpu < f->rings.cpu_count; cpu++) {
+		text_reset(&stats);
+		if (f->rings.cpus[cpu].stats_fd < 0 || rings_stats_text(&f->rings, cpu, &stats) < 0)
+			json_null(&w);
+		else
+			json_str(&w, text_c(&stats));
+	}
+	json_array_end(&w);
+	json_object_end(&w);
+	text_str(&line, "\n");
+	if (text_ok(&line))
+		spool_journal(s->session->spool, line.s, line.len);
+	text_free(&line);
+	text_free(&stats);
+}
+
+static int ftrace_drain(struct source *s, struct err *e)
+{
+	struct ftrace *f = s->priv;
+
+	(void)e;
+	pump_stop(&f->pump);
+	rings_settle(&f->rings, clock_mono_ns());
+	journal_stats(s);
+	atomic_store(&s->records, atomic_load(&s->session->stats.events));
+	return 0;
+}
+
+static void ftrace_facts(struct source *s, struct json_writer *w)
+{
+	struct ftrace *f = s->priv;
+	struct utsname u;
+	char uname_text[512] = "";
+
+	if (uname(&u) == 0)
+		(void)snprintf(uname_text, sizeof(uname_text), "%s %s %s %s", u.sysname, u.nodename,
+			       u.release, u.machine);
+	json_kv_str(w, "instance", f->instance.name);
+	json_kv_str(w, "trace_clock", f->trace_clock);
+	json_kv_str(w, "uname", uname_text);
+	json_kv_u64(w, "cpus", f->rings.cpu_count);
+	json_kv_u64(w, "page_bytes", f->rings.layout.page_bytes);
+	json_kv_u64(w, "commit_offset", f->rings.layout.commit_offset);
+	json_kv_u64(w, "commit_bytes", f->rings.layout.commit_bytes);
+	json_kv_u64(w, "data_offset", f->rings.layout.data_offset);
+	json_kv_u64(w, "ring_kb_per_cpu", f->ring_kb);
+	json_kv_u64(w, "ring_kb_wanted", f->ring_wanted_kb);
+	json_kv_u64(w, "formats", f->formats);
+	json_key(w, "events");
+	json_array(w);
+	for (size_t i = 0; i < f->spec_count; i++) {
+		char text[1300];
+
+		(void)snprintf(text, sizeof(text), "%s:%s%s%s", f->specs[i].system,
+			       f->specs[i].event[0] ? f->specs[i].event : "*",
+			       f->specs[i].filter[0] ? "/" : "", f->specs[i].filter);
+		json_str(w, text);
+	}
+	json_array_end(w);
+}
+
+static void ftrace_free(struct source *s)
+{
+	struct ftrace *f = s->priv;
+	struct err e = {0};
+
+	if (!f)
+		return;
+	pump_stop(&f->pump);
+	rings_close(&f->rings);
+	closep(&f->tracing_on_fd);
+	s->session->recording = NULL;
+	if (f->have_instance && instance_remove(&f->instance, &e) < 0)
+		log_warning("%s", e.text);
+	free(f->specs);
+	free(f->trace_clock);
+	free(f);
+	s->priv = NULL;
+}
+
+const struct source_ops source_ftrace_ops = {
+	.name = "ftrace",
+	.prepare = ftrace_prepare,
+	.start = ftrace_start,
+	.flush = ftrace_flush,
+	.freeze = ftrace_freeze,
+	.drain = ftrace_drain,
+	.facts = ftrace_facts,
+	.free = ftrace_free,
+};

@@ -1,2 +1,246 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int source_kmsg_is_not_written_yet;
+/*
+ * The source of kernel-log records: /dev/kmsg, into kernel.log and into the log triggers.
+ *
+ * Read in the loop thread, because log triggers decide there: a record is matched first and kept
+ * second. What is in the log at arming is kept for context but fires nothing. Records that the log
+ * overwrote before they were read are counted by their sequence numbers.
+ */
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "format/kmsg.h"
+
+#include "session.h"
+
+#define KMSG_RECORD_MAX 8192	/* a read() of /dev/kmsg gives one record, at most 8 KiB (printk.c) */
+#define KMSG_BURST 256		/* records a callback, so that a flood leaves the loop its other work */
+#define BACKLOG_MAX (32 * MIB)
+
+struct kmsg_source {
+	int fd;
+	struct loop_source *watch;
+	struct spool_stream *stream;
+	struct text backlog;
+	struct spool_span backlog_span;
+	uint64_t next_seq;
+	bool any;
+	uint64_t last_ns;
+};
+
+static uint64_t mono_of(struct source *s, const struct kmsg_record *r)
+{
+	struct session_stats *stats = &s->session->stats;
+
+	if (!atomic_load(&stats->local_bound_ns))
+		return clock_mono_ns();
+	return (uint64_t)((int64_t)r->stamp_ns + atomic_load(&stats->local_offset_ns));
+}
+
+static void note_hole(struct source *s, const struct kmsg_record *r, uint64_t mono_ns)
+{
+	struct kmsg_source *k = s->priv;
+
+	if (k->any && r->seq > k->next_seq)
+		loss_note(s->session->loss, LOSS_FAULT, "kmsg", 0, k->last_ns, mono_ns,
+			  r->seq - k->next_seq, "the kernel log overwrote records before they were read");
+	k->next_seq = r->seq + 1;
+	k->any = true;
+	k->last_ns = mono_ns;
+}
+
+/* 1 and a record; 0 when there is none now; negative errno. */
+static int next_record(struct kmsg_source *k, char *buf, struct kmsg_record *ret)
+{
+	for (;;) {
+		ssize_t n = read(k->fd, buf, KMSG_RECORD_MAX - 1);
+
+		if (n > 0) {
+			if (kmsg_parse(buf, (size_t)n, ret) == 0)
+				return 1;
+		} else if (n == 0 || errno == EAGAIN) {
+			return 0;
+		} else if (errno != EPIPE && errno != EINTR) {
+			/* EPIPE: the next record was overwritten; the one after it shows how many. */
+			return -errno;
+		}
+	}
+}
+
+/* A line of kernel.log for a record, and its time. */
+static uint64_t format_record(struct source *s, const struct kmsg_record *r, struct text *out)
+{
+	uint64_t mono_ns = mono_of(s, r);
+
+	kmsg_format(r, session_real_of_mono(s->session, mono_ns), out);
+	return mono_ns;
+}
+
+static void keep(struct source *s, const struct kmsg_record *r)
+{
+	struct spool_span span = {.records = 1};
+	struct kmsg_source *k = s->priv;
+	struct text line = {0};
+	uint64_t mono_ns = format_record(s, r, &line);
+
+	span.first_ns = span.last_ns = mono_ns;
+	if (!text_ok(&line) || spool_try_append(k->stream, line.s, line.len, &span) < 0)
+		loss_note(s->session->loss, LOSS_FAULT, "kmsg", 0, mono_ns, mono_ns, 1,
+			  "the disk was too slow for the kernel log");
+	else
+		atomic_fetch_add(&s->records, 1);
+	text_free(&line);
+	atomic_fetch_add(&s->session->stats.log_records, 1);
+}
+
+static void on_readable(void *arg, int fd, uint32_t events)
+{
+	struct source *s = arg;
+	struct kmsg_source *k = s->priv;
+	char buf[KMSG_RECORD_MAX];
+	struct kmsg_record record;
+	int r = 0;
+
+	(void)fd;
+	(void)events;
+	for (int n = 0; n < KMSG_BURST && (r = next_record(k, buf, &record)) > 0; n++) {
+		uint64_t mono_ns = mono_of(s, &record);
+
+		trigger_set_log(s->session->triggers, &record, mono_ns);
+		note_hole(s, &record, mono_ns);
+		keep(s, &record);
+	}
+	if (r < 0) {
+		source_degrade(s, SOURCE_FAILED, "/dev/kmsg could not be read any more: %s", strerror(-r));
+		loop_source_free(take_ptr(k->watch));
+	}
+}
+
+static int load_backlog(struct source *s, struct err *e)
+{
+	struct kmsg_source *k = s->priv;
+	char buf[KMSG_RECORD_MAX];
+	struct kmsg_record record;
+	int r;
+
+	while ((r = next_record(k, buf, &record)) > 0) {
+		uint64_t mono_ns = mono_of(s, &record);
+
+		note_hole(s, &record, mono_ns);
+		if (k->backlog.len > BACKLOG_MAX)
+			continue;
+		(void)format_record(s, &record, &k->backlog);
+		if (!k->backlog_span.records++)
+			k->backlog_span.first_ns = mono_ns;
+		k->backlog_span.last_ns = mono_ns;
+	}
+	if (r < 0)
+		return err_errno(e, r, "cannot read /dev/kmsg");
+	return text_ok(&k->backlog) ? 0 : err_nomem(e);
+}
+
+static int kmsg_prepare(struct source *s, struct err *e)
+{
+	struct kmsg_source *k = calloc(1, sizeof(*k));
+	struct err why = {0};
+	int r;
+
+	if (!k)
+		return err_nomem(e);
+	s->priv = k;
+	r = spool_stream_add(s->session->spool, CHUNK_KMSG, 0, NULL, &k->stream, e);
+	if (r < 0)
+		return r;
+	k->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (k->fd < 0) {
+		source_degrade(s, SOURCE_FAILED, "cannot open /dev/kmsg: %s", strerror(errno));
+		return 0;
+	}
+	if (load_backlog(s, &why) < 0) {
+		source_degrade(s, SOURCE_FAILED, "%s", why.text);
+		(void)close(take_fd(&k->fd));
+	}
+	return 0;
+}
+
+/* In pieces: an append is at most a chunk. Lines are kept whole. */
+static void spool_backlog(struct source *s)
+{
+	struct kmsg_source *k = s->priv;
+	const char *at = k->backlog.s, *end = at + k->backlog.len;
+	struct spool_span span = k->backlog_span;
+
+	while (at < end) {
+		const char *stop = end - at > (long)(32 * KIB) ? memchr(at + 32 * KIB, '\n',
+								      (size_t)(end - at) - 32 * KIB)
+							       : NULL;
+
+		stop = stop ? stop + 1 : end;
+		if (spool_append(k->stream, at, (size_t)(stop - at), &span) < 0)
+			loss_note(s->session->loss, LOSS_FAULT, "kmsg", 0, span.first_ns, span.last_ns,
+				  LOSS_UNKNOWN, "no memory for the kernel log's backlog");
+		/* Counted once, with the first piece. */
+		span.records = 0;
+		at = stop;
+	}
+	atomic_fetch_add(&s->records, k->backlog_span.records);
+	text_free(&k->backlog);
+}
+
+static int kmsg_start(struct source *s, struct err *e)
+{
+	struct kmsg_source *k = s->priv;
+
+	if (k->fd < 0)
+		return 0;
+	spool_backlog(s);
+	return loop_add_fd(s->session->loop, k->fd, EPOLLIN, on_readable, s, &k->watch, e);
+}
+
+static int kmsg_drain(struct source *s, struct err *e)
+{
+	struct kmsg_source *k = s->priv;
+	char buf[KMSG_RECORD_MAX];
+	struct kmsg_record record;
+	uint64_t until = clock_mono_ns();
+
+	(void)e;
+	if (k->fd < 0 || !k->watch)
+		return 0;
+	loop_source_free(take_ptr(k->watch));
+	while (next_record(k, buf, &record) > 0) {
+		uint64_t mono_ns = mono_of(s, &record);
+
+		note_hole(s, &record, mono_ns);
+		keep(s, &record);
+		/* A flood has no end: what came before the freeze is what was promised. */
+		if (mono_ns > until)
+			break;
+	}
+	return 0;
+}
+
+static void kmsg_free(struct source *s)
+{
+	struct kmsg_source *k = s->priv;
+
+	if (!k)
+		return;
+	loop_source_free(k->watch);
+	closep(&k->fd);
+	text_free(&k->backlog);
+	free(k);
+	s->priv = NULL;
+}
+
+const struct source_ops source_kmsg_ops = {
+	.name = "kmsg",
+	.prepare = kmsg_prepare,
+	.start = kmsg_start,
+	.drain = kmsg_drain,
+	.free = kmsg_free,
+};

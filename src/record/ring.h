@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The rings of one tracing instance, drained into the spool: by source_ftrace.c while recording,
+ * and by recover.c from an instance that a dead recorder left behind.
+ */
+#ifndef RECORD_RING_H
+#define RECORD_RING_H
+
+#include <stdatomic.h>
+
+#include "base/text.h"
+#include "format/ringpage.h"
+#include "instance.h"
+#include "loss.h"
+#include "spool.h"
+
+struct ring_cpu {
+	int raw_fd;   /* trace_pipe_raw, non-blocking */
+	int stats_fd; /* stats */
+	struct spool_stream *stream;
+	uint64_t last_ns;	/* newest event seen */
+	uint64_t overrun_noted; /* of the kernel's count of lost events, what the ledger has */
+	uint64_t events;
+};
+
+struct rings {
+	struct ringpage_layout layout;
+	struct ring_cpu *cpus;
+	uint32_t cpu_count;
+	uint8_t *page;
+	struct loss_ledger *loss;
+	struct spool *spool;
+	_Atomic uint64_t *events; /* counted here; borrowed */
+	uint64_t broken_pages;
+};
+
+/* Open per_cpu/cpuN of @i for every CPU the kernel has and add a stream for each. */
+int rings_open(struct rings *r, const struct instance *i, struct spool *spool,
+	       struct loss_ledger *loss, _Atomic uint64_t *events, struct err *e);
+void rings_close(struct rings *r);
+/*
+ * One pass: of every CPU, what was recorded before the pass began. True when any ring was found
+ * fuller than @busy_bytes. @ret_failed: set when a ring could not be read.
+ */
+bool rings_pass(struct rings *r, uint64_t busy_bytes, bool *ret_failed);
+/* After tracing is off and the last pass is done: settle the ledger with the kernel's counters. */
+void rings_settle(struct rings *r, uint64_t now_ns);
+/* Text of cpuN/stats. */
+int rings_stats_text(struct rings *r, uint32_t cpu, struct text *ret);
+/* How many CPUs the kernel may ever have (greatest possible number and one). */
+uint32_t cpus_possible(void);
+uint32_t cpus_online(void);
+
+#endif
