@@ -21,9 +21,9 @@ struct kmsg_record {
 	size_t text_bytes;
 };
 
-/* Parses and unescapes (\xNN) in place. -EBADMSG when it is not a record. */
+/* Parses and unescapes (\xNN) in place; @buf has room for n + 1 bytes. -EBADMSG when it is not a record. */
 int kmsg_parse(char *buf, size_t n, struct kmsg_record *ret);
-/* One line with its newline; control characters and newlines within the text are written as \xNN. */
+/* One line with its newline; the text is escaped (\xNN) as the kernel does it in /dev/kmsg. */
 void kmsg_format(const struct kmsg_record *r, uint64_t real_ns, struct text *out);
 const char *kmsg_level_name(unsigned int level);
 const char *kmsg_facility_name(unsigned int facility);

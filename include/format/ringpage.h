@@ -46,8 +46,8 @@ int ringpage_next(struct ringpage_cursor *c, struct ringpage_event *ret);
 /* Zero what follows the used bytes (old kernels leave stale memory there). */
 void ringpage_clear_tail(const struct ringpage_layout *l, uint8_t *page);
 /*
- * Move the events of @page behind those of @into (the page read just before it from the same CPU),
- * bridging the time stamps. @into_last_ns is the stamp of @into's last event. False, and nothing
+ * Append the events of @page to those of @into (the page read just before it from the same CPU),
+ * bridging the time stamps. @into_last_ns is .last_ns of @into. False, and nothing
  * changed, when they do not fit or when @page tells of missed events.
  */
 bool ringpage_join(const struct ringpage_layout *l, uint8_t *into, uint64_t into_last_ns,
