@@ -66,11 +66,11 @@ static void open_standard_streams(void)
 static void print_error(const struct arguments *a, int status, const struct err *e)
 {
 	if (*e->text)
-		(void)fprintf(stderr, "scoutfs-trace: %s\n", e->text);
+		log_error("%s", e->text);
 	if (status == STATUS_USAGE && a->verb == VERB_RECORD)
-		(void)fprintf(stderr, "Try: scoutfs-trace --help\n");
+		log_notice("try: scoutfs-trace --help");
 	else if (status == STATUS_USAGE)
-		(void)fprintf(stderr, "Try: scoutfs-trace help %s\n", verb_table[a->verb].name);
+		log_notice("try: scoutfs-trace help %s", verb_table[a->verb].name);
 }
 
 int main(int argc, char *argv[])

@@ -117,7 +117,7 @@ const struct option_row option_table[] = {
 	 .words = facility_words, .field = FIELD(log_facility),
 	 .help = "kernel: only what the kernel itself logs can fire a trigger; any: also what "
 		 "programs write to /dev/kmsg"},
-	{ON(VERB_RECORD), GROUP_TRIGGERS, OPTION_DURATION, "duration", 0, "TIME", .least = "100ms",
+	{ON_ARMING, GROUP_TRIGGERS, OPTION_DURATION, "duration", 0, "TIME", .least = "100ms",
 	 .field = FIELD(config.duration_ns), .help = "end after this long at the latest"},
 
 	{ON_ARMING, GROUP_LIMITS, OPTION_DURATION, "before", 0, "TIME", "120s", .most = "30d",
@@ -241,10 +241,10 @@ int verb_find(const char *name, enum verb_id *ret, struct err *e)
 		names[v] = verb_table[v].name;
 	near = nearest_name(name, names, VERB_COUNT);
 	if (near)
-		return err_set(e, -EINVAL, "There is no verb '%s'. Did you mean '%s'?", name, near);
+		return err_set(e, -EINVAL, "there is no verb '%s'; did you mean '%s'?", name, near);
 	return err_set(
 		e, -EINVAL,
-		"There is no verb '%s'; there are record, check, recover, status, stop and help.",
+		"there is no verb '%s'; there are record, check, recover, status, stop and help",
 		name);
 }
 
@@ -260,20 +260,20 @@ static int parse_limited(const struct option_row *row, const char *value, uint64
 	if (parse(value, &v) < 0) {
 		if (row->type == OPTION_SIZE)
 			return err_set(e, -EINVAL,
-				       "--%s: '%s' is not a size. Write a number and a unit, as in "
-				       "512M or 4G.",
+				       "--%s: '%s' is not a size; write a number and a unit, as in "
+				       "512M or 4G",
 				       row->name, value);
 		return err_set(e, -EINVAL,
-			       "--%s: '%s' is not a time. Write a number and a unit, as in 500ms, "
-			       "90s or 5m.",
+			       "--%s: '%s' is not a time; write a number and a unit, as in 500ms, "
+			       "90s or 5m",
 			       row->name, value);
 	}
 	if (row->least && parse(row->least, &limit) == 0 && v < limit)
-		return err_set(e, -EINVAL, "--%s: %s is too little; the least is %s.", row->name,
+		return err_set(e, -EINVAL, "--%s: %s is too little; the least is %s", row->name,
 			       value, row->least);
 	if (row->most && parse(row->most, &limit) == 0 && v > limit)
-		return err_set(e, -EINVAL, "--%s: %s is too much; the most is %s.", row->name,
-			       value, row->most);
+		return err_set(e, -EINVAL, "--%s: %s is too much; the most is %s", row->name, value,
+			       row->most);
 	*ret = v;
 	return 0;
 }
@@ -305,7 +305,7 @@ static int take_value(const struct option_row *row, const char *value, struct ar
 	void *field = (char *)a + row->field;
 
 	if (row->argument && !*value)
-		return err_set(e, -EINVAL, "--%s: the %s is empty.", row->name, row->argument);
+		return err_set(e, -EINVAL, "--%s: the %s is empty", row->name, row->argument);
 	switch (row->type) {
 	case OPTION_FLAG:
 		*(bool *)field = true;
@@ -372,9 +372,9 @@ static int unknown_option(const struct walk *w, const char *name, size_t name_le
 	text_add(&copy, name, name_len);
 	near = option_near(w->verb, text_c(&copy));
 	if (near)
-		return err_set(e, -EINVAL, "There is no option --%s. Did you mean --%s?",
+		return err_set(e, -EINVAL, "there is no option --%s; did you mean --%s?",
 			       text_c(&copy), near);
-	return err_set(e, -EINVAL, "There is no option --%s.", text_c(&copy));
+	return err_set(e, -EINVAL, "there is no option --%s", text_c(&copy));
 }
 
 /* The value of @row: @glued when it was written with it, else the next argument. */
@@ -383,12 +383,12 @@ static int walk_value(struct walk *w, const struct option_row *row, const char *
 {
 	*ret = (struct word){.kind = WORD_OPTION, .row = row, .value = glued};
 	if (!row->argument && glued)
-		return err_set(e, -EINVAL, "--%s takes no value, but '%s' was given.", row->name,
+		return err_set(e, -EINVAL, "--%s takes no value, but '%s' was given", row->name,
 			       glued);
 	if (!row->argument || glued)
 		return 0;
 	if (w->i >= w->argc || !strcmp(w->argv[w->i], "--"))
-		return err_set(e, -EINVAL, "--%s needs a value: --%s=%s.", row->name, row->name,
+		return err_set(e, -EINVAL, "--%s needs a value: --%s=%s", row->name, row->name,
 			       row->argument);
 	ret->value = w->argv[w->i++];
 	return 0;
@@ -415,9 +415,9 @@ static int walk_letter(struct walk *w, struct word *ret, struct err *e)
 		const char *near = rest ? option_near(w->verb, rest - 1) : NULL;
 
 		if (near)
-			return err_set(e, -EINVAL, "There is no option -%c. Did you mean --%s?",
+			return err_set(e, -EINVAL, "there is no option -%c; did you mean --%s?",
 				       letter, near);
-		return err_set(e, -EINVAL, "There is no option -%c.", letter);
+		return err_set(e, -EINVAL, "there is no option -%c", letter);
 	}
 	if (!row->argument) {
 		w->bundled = rest;
@@ -472,7 +472,7 @@ static bool find_verb(int argc, char *const argv[], enum verb_id *ret)
 static int take_option(const struct word *word, struct arguments *a, struct err *e)
 {
 	if (!row_on(word->row, a->verb))
-		return err_set(e, -EINVAL, "--%s is not an option of '%s'.", word->row->name,
+		return err_set(e, -EINVAL, "--%s is not an option of '%s'", word->row->name,
 			       verb_table[a->verb].name);
 	return take_value(word->row, word->value, a, e);
 }
@@ -487,19 +487,19 @@ static int take_operand(const char *value, struct arguments *a, struct err *e)
 	}
 	if (a->verb == VERB_RECORD)
 		return err_set(e, -EINVAL,
-			       "'%s' is one argument too many. A command to run goes after --.",
+			       "'%s' is one argument too many; a command to run goes after --",
 			       value);
-	return err_set(e, -EINVAL, "'%s' is one argument too many: scoutfs-trace %s %s.", value,
+	return err_set(e, -EINVAL, "'%s' is one argument too many: scoutfs-trace %s %s", value,
 		       verb->name, verb->operands);
 }
 
 static int take_command(const struct walk *w, struct arguments *a, struct err *e)
 {
 	if (a->verb != VERB_RECORD)
-		return err_set(e, -EINVAL, "'%s' takes no command after --.",
+		return err_set(e, -EINVAL, "'%s' takes no command after --",
 			       verb_table[a->verb].name);
 	if (w->i >= w->argc)
-		return err_set(e, -EINVAL, "The command after -- is missing.");
+		return err_set(e, -EINVAL, "the command after -- is missing");
 	a->config.command = w->argv + w->i;
 	return 0;
 }
@@ -563,13 +563,13 @@ static int address_wrong(const char *s, struct err *e)
 	char ip[64];
 
 	if (is_address_port(s, ip, &port))
-		return err_set(e, -EINVAL, "Write the address and the port as two words: %s %s.",
-			       ip, port);
+		return err_set(e, -EINVAL, "write the address and the port as two words: %s %s", ip,
+			       port);
 	if (s[strcspn(s, ".:0123456789")] == '\0')
 		return verb_find(s, &verb, e);
 	return err_set(e, -EINVAL,
-		       "'%s' is not an IP address. The server is named by its numeric IPv4 or IPv6 "
-		       "address.",
+		       "'%s' is not an IP address; the server is named by its numeric IPv4 or IPv6 "
+		       "address",
 		       s);
 }
 
@@ -582,10 +582,10 @@ static int take_server(struct arguments *a, struct err *e)
 	if (!is_address(a->operands[0]))
 		return address_wrong(a->operands[0], e);
 	if (a->operand_count == 1)
-		return err_set(e, -EINVAL, "The port of the server is missing after %s.",
+		return err_set(e, -EINVAL, "the port of the server is missing after %s",
 			       a->operands[0]);
 	if (parse_u64(a->operands[1], &port) < 0 || port < 1 || port > UINT16_MAX)
-		return err_set(e, -EINVAL, "'%s' is not a port: a number from 1 to 65535.",
+		return err_set(e, -EINVAL, "'%s' is not a port: a number from 1 to 65535",
 			       a->operands[1]);
 	a->config.server_ip = a->operands[0];
 	a->config.server_port = (uint16_t)port;
@@ -597,7 +597,7 @@ static int check_operands(struct arguments *a, struct err *e)
 	const struct verb_row *verb = &verb_table[a->verb];
 
 	if (a->operand_count < verb->operands_min)
-		return err_set(e, -EINVAL, "'%s' needs more: scoutfs-trace %s %s.", verb->name,
+		return err_set(e, -EINVAL, "'%s' needs more: scoutfs-trace %s %s", verb->name,
 			       verb->name, verb->operands);
 	if (a->verb == VERB_RECORD || a->verb == VERB_CHECK)
 		return take_server(a, e);
@@ -760,10 +760,15 @@ void help_print(enum verb_id verb, struct text *out)
 		wrap(out, row->story, 0, 0);
 		help_verbs(out);
 		help_options(out, verb);
-		text_str(out, "\nExit status: 0 complete bundle, 4 bundle with something missing, "
-			      "1 no bundle,\n"
-			      "2 wrong usage, 75 another recorder runs, 77 not root.\n"
-			      "\nMore: scoutfs-trace help VERB, man scoutfs-trace.\n");
+		text_str(
+			out,
+			"\nExamples:\n"
+			"  sudo scoutfs-trace check           is this host ready? which server?\n"
+			"  sudo scoutfs-trace 10.0.0.5 5000   record until a fence, or Ctrl-C\n"
+			"  sudo scoutfs-trace stop            end the recorder on this host\n"
+			"\nExit status: 0 complete bundle, 4 bundle lacks something, 1 no bundle,\n"
+			"2 wrong usage, 75 another recorder runs, 77 not root.\n"
+			"\nMore: scoutfs-trace help VERB, man scoutfs-trace.\n");
 		return;
 	}
 	text_printf(out, "Usage: scoutfs-trace %s %s\n\n", row->name, row->operands);
@@ -830,8 +835,8 @@ static void completion_verbs(struct text *out)
 int completion_print(const char *shell, struct text *out, struct err *e)
 {
 	if (strcmp(shell, "bash") != 0)
-		return err_set(e, -EINVAL,
-			       "--completion: '%s' is not a known shell; there is bash.", shell);
+		return err_set(e, -EINVAL, "--completion: '%s' is not a known shell; there is bash",
+			       shell);
 
 	text_str(out, "# SPDX-License-Identifier: GPL-2.0-only\n"
 		      "# Made by: scoutfs-trace --completion=bash\n"

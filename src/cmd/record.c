@@ -18,7 +18,7 @@ int cmd_print(const struct text *t, struct err *e)
 	if (!text_ok(t))
 		return err_nomem(e);
 	if (fwrite(text_c(t), 1, t->len, stdout) != t->len || fflush(stdout) == EOF)
-		return err_errno(e, -errno, "Cannot write to standard output");
+		return err_errno(e, -errno, "cannot write to standard output");
 	return 0;
 }
 
@@ -58,17 +58,17 @@ int cmd_print_result(const struct record_result *result, bool json, struct err *
 	else if (*result->bundle)
 		text_printf(&out, "%s\n", result->bundle);
 	if (cmd_print(&out, &unprinted) < 0)
-		log_error("%s The bundle is %s", unprinted.text,
+		log_error("%s; the bundle is %s", unprinted.text,
 			  *result->bundle ? result->bundle : "not made");
 	if (*result->bundle)
 		return result->complete ? STATUS_COMPLETE : STATUS_INCOMPLETE;
 	if (*result->session)
 		err_set(e, -ECANCELED,
-			"No bundle was made; the raw data is kept. Make the bundle "
-			"with: scoutfs-trace recover %s",
+			"no bundle was made; the raw data is kept: make the bundle with: "
+			"scoutfs-trace recover %s",
 			result->session);
 	else
-		err_set(e, -ECANCELED, "No bundle was made.");
+		err_set(e, -ECANCELED, "no bundle was made");
 	return STATUS_NO_BUNDLE;
 }
 
@@ -108,8 +108,8 @@ static int list_triggers(bool json, struct err *e)
 
 static void log_check(enum log_level level, const char *name, const struct check_result *c)
 {
-	log_message(level, "%s: %s%s%s%s%s", name, c->found, *c->why ? " Why it matters: " : "",
-		    c->why, *c->remedy ? " What to do: " : "", c->remedy);
+	log_message(level, "%s: %s%s%s%s%s", name, c->found, *c->why ? "; why it matters: " : "",
+		    c->why, *c->remedy ? "; what to do: " : "", c->remedy);
 }
 
 /* Say what is not as it should be; the first error is left for the caller, who ends with it. */

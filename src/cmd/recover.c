@@ -17,7 +17,7 @@ static int parent_of(const char *dir, char ret[PATH_MAX], struct err *e)
 	char *slash;
 
 	if (!realpath(dir, ret))
-		return err_errno(e, -errno, "There is nothing to recover at %s", dir);
+		return err_errno(e, -errno, "there is nothing to recover at %s", dir);
 	slash = strrchr(ret, '/');
 	slash[slash == ret] = '\0';
 	return 0;

@@ -242,7 +242,7 @@ int cmd_status(struct arguments *a, struct err *e)
 	else if (!error)
 		status_view_text(json_root(doc), &out);
 	else
-		err_set(e, -1, "The recorder says: %s", error);
+		err_set(e, -1, "the recorder says: %s", error);
 	if (cmd_print(&out, e) < 0)
 		return STATUS_NO_BUNDLE;
 	return error ? STATUS_NO_BUNDLE : STATUS_COMPLETE;

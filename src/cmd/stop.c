@@ -23,7 +23,7 @@ static bool result_from_reply(const struct json_value *reply, struct record_resu
 		       json_get_str(reply, "session", ""));
 	if (*ret->bundle || !*error)
 		return true;
-	err_set(e, -ECANCELED, "The recorder made no bundle: %s", error);
+	err_set(e, -ECANCELED, "the recorder made no bundle: %s", error);
 	return false;
 }
 
@@ -34,7 +34,7 @@ int cmd_stop(struct arguments *a, struct err *e)
 	struct record_result result;
 	int status;
 
-	log_info("Asking the recorder of %s to stop, and waiting for its bundle; Ctrl-C here does "
+	log_info("asking the recorder of %s to stop, and waiting for its bundle; Ctrl-C here does "
 		 "not disturb it.",
 		 a->config.run_dir);
 	if (control_request(a->config.run_dir, "stop", &reply, e) < 0 ||

@@ -59,7 +59,7 @@ static int socket_address(int dir_fd, struct sockaddr_un *ret)
 static int nobody_runs(struct err *e, const char *run_dir)
 {
 	return err_set(e, -ENOENT,
-		       "No recorder runs here (nothing answers at %s/" SOCKET_NAME
+		       "no recorder runs here (nothing answers at %s/" SOCKET_NAME
 		       "). Start one with: scoutfs-trace IP PORT",
 		       run_dir);
 }
@@ -73,10 +73,10 @@ static int client_connect(const char *run_dir, int *ret_fd, struct err *e)
 	if (dir_fd < 0 && errno == ENOENT)
 		return nobody_runs(e, run_dir);
 	if (dir_fd < 0)
-		return err_errno(e, -errno, "Cannot open the run folder %s", run_dir);
+		return err_errno(e, -errno, "cannot open the run folder %s", run_dir);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return err_errno(e, -errno, "Cannot make a socket");
+		return err_errno(e, -errno, "cannot make a socket");
 	socket_address(dir_fd, &addr);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
 		*ret_fd = take_fd(&fd);
@@ -86,9 +86,9 @@ static int client_connect(const char *run_dir, int *ret_fd, struct err *e)
 		return nobody_runs(e, run_dir);
 	if (errno == EACCES || errno == EPERM)
 		return err_set(e, -EACCES,
-			       "The recorder of %s may only be asked by root. Try again with sudo.",
+			       "the recorder of %s may only be asked by root; try again with sudo",
 			       run_dir);
-	return err_errno(e, -errno, "Cannot reach the recorder at %s/" SOCKET_NAME, run_dir);
+	return err_errno(e, -errno, "cannot reach the recorder at %s/" SOCKET_NAME, run_dir);
 }
 
 /* Everything until the recorder closes; @deadline_ns: CLOCK_MONOTONIC, 0 for as long as it lives.
@@ -105,11 +105,11 @@ static int client_read(int fd, uint64_t deadline_ns, struct text *reply, struct 
 		if (deadline_ns && now >= deadline_ns)
 			return err_set(
 				e, -ETIMEDOUT,
-				"The recorder does not answer. It may be writing its bundle: try "
-				"again in a moment, and see its own output.");
+				"the recorder does not answer; it may be writing its bundle: try "
+				"again in a moment, and see its own output");
 		r = poll(&p, 1, deadline_ns ? (int)((deadline_ns - now) / NSEC_PER_MSEC) + 1 : -1);
 		if (r < 0 && errno != EINTR)
-			return err_errno(e, -errno, "Cannot wait for the recorder");
+			return err_errno(e, -errno, "cannot wait for the recorder");
 		if (r <= 0)
 			continue;
 		n = read(fd, buf, sizeof(buf));
@@ -121,7 +121,7 @@ static int client_read(int fd, uint64_t deadline_ns, struct text *reply, struct 
 		text_add(reply, buf, (size_t)n);
 		if (reply->len > REPLY_BYTES)
 			return err_set(e, -EPROTO,
-				       "What answers there is not a recorder of scoutfs-trace.");
+				       "what answers there is not a recorder of scoutfs-trace");
 	}
 }
 
@@ -129,12 +129,12 @@ static int reply_cut(const char *request, struct err *e)
 {
 	if (!strcmp(request, "stop"))
 		return err_set(e, -ECONNRESET,
-			       "The recorder ended before it had written its bundle. What it "
+			       "the recorder ended before it had written its bundle; what it "
 			       "recorded is still in its session folder: see its own output, and "
 			       "make the bundle with: scoutfs-trace recover DIR");
 	return err_set(e, -ECONNRESET,
-		       "The recorder ended, or refused, before it answered. Is it still there? Ask "
-		       "again.");
+		       "the recorder ended, or refused, before it answered; is it still there? Ask "
+		       "again");
 }
 
 /**
@@ -177,8 +177,8 @@ int control_request(const char *run_dir, const char *request, struct text *ret_j
 	if (json_parse(ret_json->s, ret_json->len, &doc, NULL) < 0 ||
 	    json_root(doc)->type != JSON_OBJECT)
 		return err_set(e, -EPROTO,
-			       "What answers at %s/" SOCKET_NAME
-			       " is not a recorder of scoutfs-trace.",
+			       "what answers at %s/" SOCKET_NAME
+			       " is not a recorder of scoutfs-trace",
 			       run_dir);
 	return 0;
 }
@@ -193,17 +193,17 @@ static int run_dir_open(const char *run_dir, struct err *e)
 
 	r = file_make_dirs(run_dir, 0700, e);
 	if (r < 0)
-		return err_context(e, "The run folder");
+		return err_context(e, "cannot make the run folder");
 	fd = file_open_dir(run_dir, e);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
-		return err_errno(e, -errno, "Cannot look at the run folder %s", run_dir);
+		return err_errno(e, -errno, "cannot look at the run folder %s", run_dir);
 	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022))
 		return err_set(e, -EPERM,
-			       "The run folder %s can be written by others, who could replace the "
-			       "control socket. Mend it with: chown root: %s; chmod 700 %s (or "
-			       "choose another with --run-dir).",
+			       "the run folder %s can be written by others, who could replace the "
+			       "control socket; mend it with: chown root: %s; chmod 700 %s (or "
+			       "choose another with --run-dir)",
 			       run_dir, run_dir, run_dir);
 	return take_fd(&fd);
 }
@@ -216,7 +216,7 @@ static int somebody_runs(int lock_fd, const char *run_dir, struct err *e)
 	pid[n > 0 ? n : 0] = '\0';
 	pid[strspn(pid, "0123456789")] = '\0';
 	return err_set(e, -EBUSY,
-		       "Another recorder runs%s%s%s with the run folder %s. Look at it with: "
+		       "another recorder runs%s%s%s with the run folder %s; look at it with: "
 		       "scoutfs-trace status; end it with: scoutfs-trace stop",
 		       *pid ? " (pid " : "", pid, *pid ? ")" : "", run_dir);
 }
@@ -244,15 +244,15 @@ int recorder_lock(const char *run_dir, struct err *e)
 		return dir_fd;
 	fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_errno(e, -errno, "Cannot open the lock file %s/" LOCK_NAME, run_dir);
+		return err_errno(e, -errno, "cannot open the lock file %s/" LOCK_NAME, run_dir);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return somebody_runs(fd, run_dir, e);
-		return err_errno(e, -errno, "Cannot lock %s/" LOCK_NAME, run_dir);
+		return err_errno(e, -errno, "cannot lock %s/" LOCK_NAME, run_dir);
 	}
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n)
-		return err_errno(e, errno ? -errno : -EIO, "Cannot write %s/" LOCK_NAME, run_dir);
+		return err_errno(e, errno ? -errno : -EIO, "cannot write %s/" LOCK_NAME, run_dir);
 	return take_fd(&fd);
 }
 
@@ -466,13 +466,13 @@ static int server_listen(struct control_server *s, const char *run_dir, struct e
 
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
-		return err_errno(e, -errno, "Cannot make the control socket");
+		return err_errno(e, -errno, "cannot make the control socket");
 	/* The caller holds the lock: whoever made this name is dead. */
 	(void)unlinkat(s->dir_fd, SOCKET_NAME, 0);
 	socket_address(s->dir_fd, &addr);
 	if (bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 	    fchmodat(s->dir_fd, SOCKET_NAME, 0600, 0) < 0 || listen(s->fd, CLIENTS_MAX) < 0)
-		return err_errno(e, -errno, "Cannot make the control socket %s/" SOCKET_NAME,
+		return err_errno(e, -errno, "cannot make the control socket %s/" SOCKET_NAME,
 				 run_dir);
 	return loop_add_fd(s->loop, s->fd, EPOLLIN, server_on_event, s, &s->source, e);
 }
