@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <time.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,6 +47,8 @@
 #define STATUS_PATIENCE_NS \
 	(UINT64_C(5) * NSEC_PER_SEC) /* a loop that is alive answers in milliseconds */
 #define FINISH_PATIENCE_NS NSEC_PER_SEC
+#define LOCK_TRIES 10
+#define LOCK_MOMENT_NS (20 * NSEC_PER_MSEC)
 
 static int socket_address(int dir_fd, struct sockaddr_un *ret)
 {
@@ -221,6 +224,19 @@ static int somebody_runs(int lock_fd, const char *run_dir, struct err *e)
 		       *pid ? " (pid " : "", pid, *pid ? ")" : "", run_dir);
 }
 
+/* `scoutfs-trace check` tries the lock for a moment, and is no recorder. */
+static int lock_patiently(int fd)
+{
+	const struct timespec moment = {.tv_nsec = LOCK_MOMENT_NS};
+
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
+			return -errno;
+		(void)nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
 /**
  * recorder_lock() - be the only recorder of a run folder
  * @run_dir: made with mode 0700 where it is missing
@@ -238,18 +254,18 @@ int recorder_lock(const char *run_dir, struct err *e)
 	CLEANUP(closep) int dir_fd = run_dir_open(run_dir, e);
 	CLEANUP(closep) int fd = -1;
 	char pid[24];
-	int n;
+	int n, r;
 
 	if (dir_fd < 0)
 		return dir_fd;
 	fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(e, -errno, "cannot open the lock file %s/" LOCK_NAME, run_dir);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return somebody_runs(fd, run_dir, e);
-		return err_errno(e, -errno, "cannot lock %s/" LOCK_NAME, run_dir);
-	}
+	r = lock_patiently(fd);
+	if (r == -EWOULDBLOCK)
+		return somebody_runs(fd, run_dir, e);
+	if (r < 0)
+		return err_errno(e, r, "cannot lock %s/" LOCK_NAME, run_dir);
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n)
 		return err_errno(e, errno ? -errno : -EIO, "cannot write %s/" LOCK_NAME, run_dir);
