@@ -108,8 +108,8 @@ static int list_triggers(bool json, struct err *e)
 
 static void log_check(enum log_level level, const char *name, const struct check_result *c)
 {
-	log_message(level, "%s: %s%s%s%s%s", name, c->found, *c->why ? "; why it matters: " : "",
-		    c->why, *c->remedy ? "; what to do: " : "", c->remedy);
+	log_message(level, "%s: %s%s%s%s%s", name, c->found, *c->why ? " " : "", c->why,
+		    *c->remedy ? " " : "", c->remedy);
 }
 
 /* Say what is not as it should be; the first error is left for the caller, who ends with it. */
