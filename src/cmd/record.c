@@ -8,69 +8,7 @@
  */
 #include "cmd.h"
 
-#include <errno.h>
-
 #include "record/trigger_table.h"
-
-/* cmd_print() - write @t to standard output; 0, or a negative errno with the reason in @e */
-int cmd_print(const struct text *t, struct err *e)
-{
-	if (!text_ok(t))
-		return err_nomem(e);
-	if (fwrite(text_c(t), 1, t->len, stdout) != t->len || fflush(stdout) == EOF)
-		return err_errno(e, -errno, "cannot write to standard output");
-	return 0;
-}
-
-/*
- * Of a session's errors, three have an exit status of their own: a configuration that cannot be
- * (a bad regular expression, an unknown trigger), another recorder, and rights that only root has.
- */
-int cmd_failure_status(int r)
-{
-	if (r == -EINVAL)
-		return STATUS_USAGE;
-	if (r == -EBUSY)
-		return STATUS_OTHER_RUNS;
-	if ((r == -EPERM || r == -EACCES) && geteuid() != 0)
-		return STATUS_NOT_ROOT;
-	return STATUS_NO_BUNDLE;
-}
-
-/**
- * cmd_print_result() - print what a recording or a recovery made
- * @result: borrowed
- * @json:   the JSON object instead of the path
- * @e:      filled when nothing could be printed, or when there is no bundle
- *
- * A path that cannot be printed (a closed pipe) does not make the bundle worse: it is logged and
- * the status stays that of the bundle.
- *
- * Return: the exit status.
- */
-int cmd_print_result(const struct record_result *result, bool json, struct err *e)
-{
-	CLEANUP(text_free) struct text out = {0};
-	struct err unprinted = {0};
-
-	if (json)
-		text_printf(&out, "%s\n", text_c(&result->json));
-	else if (*result->bundle)
-		text_printf(&out, "%s\n", result->bundle);
-	if (cmd_print(&out, &unprinted) < 0)
-		log_error("%s; the bundle is %s", unprinted.text,
-			  *result->bundle ? result->bundle : "not made");
-	if (*result->bundle)
-		return result->complete ? STATUS_COMPLETE : STATUS_INCOMPLETE;
-	if (*result->session)
-		err_set(e, -ECANCELED,
-			"no bundle was made; the raw data is kept: make the bundle with: "
-			"scoutfs-trace recover %s",
-			result->session);
-	else
-		err_set(e, -ECANCELED, "no bundle was made");
-	return STATUS_NO_BUNDLE;
-}
 
 static int list_triggers(bool json, struct err *e)
 {
