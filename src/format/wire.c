@@ -207,12 +207,9 @@ static bool udp_parse(struct slice *s)
 	if (s->captured < UDP_HEADER_BYTES)
 		return false;
 	bytes = get_be16(s->at + 4);
-	if (bytes) {
-		if (bytes < UDP_HEADER_BYTES)
-			return false;
-		/* A first fragment holds less than the datagram. */
+	/* A first fragment holds less than the datagram; an offloaded one may say 0. */
+	if (bytes)
 		slice_limit(s, min_of(bytes, s->wire));
-	}
 	return slice_skip(s, UDP_HEADER_BYTES);
 }
 

@@ -124,6 +124,8 @@ static void unescapes_for_the_triggers(void)
 
 	CHECK_EQ(kmsg_parse(buf, sizeof(buf) - 1, &r), 0);
 	CHECK_STR(r.text, "a\\A\\xZZ\\x4");
+	CHECK_EQ(parse("4,1,2,-;\\x", &r, NULL, 0), 0);
+	CHECK_EQ(r.text_bytes, 2);
 	CHECK_EQ(kmsg_parse(nul, sizeof(nul) - 1, &r), 0);
 	CHECK_EQ(r.text_bytes, 3);
 	CHECK(memcmp(r.text, "a\0b", 4) == 0);
@@ -166,6 +168,7 @@ static void refuses_what_is_no_record(void)
 					  "6,1,2,-\n;x\n",
 					  "2048,1,2,-;x\n",
 					  "6,18446744073709551616,2,-;x\n",
+					  "6,99999999999999999999,2,-;x\n",
 					  "6,1,18446744073709552,-;x\n",
 					  "6,1,2.5,-;x\n",
 					  " SUBSYSTEM=pci\n",

@@ -385,6 +385,7 @@ static void join_refuses_what_would_lie(void)
 	put_le32(page + 8, 8 | UINT32_C(1) << 31);
 	CHECK(!ringpage_join(&layout, into, 1050, page)); /* events lost between */
 	make_page(page, 1060, 1, 0);
+	CHECK(!ringpage_join(&layout, into, 1070, page)); /* older than what the caller has seen */
 	CHECK(!ringpage_join(&layout, into, 1049, page)); /* not the page the caller thinks it is */
 	make_page(page, UINT64_C(1) << 60, 1, 0);
 	CHECK(!ringpage_join(&layout, into, 1050, page)); /* too far apart for a time extend */

@@ -212,6 +212,7 @@ static void check_udp(int link_type, const char *hex, uint32_t payload_bytes, co
 	CHECK(parse(link_type, &b, &p));
 	CHECK_EQ(p.transport, WIRE_UDP);
 	CHECK_EQ(p.payload_bytes, payload_bytes);
+	CHECK_EQ(p.payload_wire_bytes, payload_bytes);
 	CHECK_STR(wire_addr_format(&p.source, text, sizeof(text)), source);
 	CHECK_EQ(p.destination.port, 5001);
 }
