@@ -8,7 +8,7 @@
  */
 #include "cmd.h"
 
-#define NAME_COLUMNS 20
+#define NAME_COLUMNS 16
 
 static const char *const status_words[] = {
 	[CHECK_OK] = "ok",

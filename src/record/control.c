@@ -176,7 +176,8 @@ int control_request(const char *run_dir, const char *request, struct text *ret_j
 		return err_nomem(e);
 	if (ret_json->len == 0 || ret_json->s[ret_json->len - 1] != '\n')
 		return reply_cut(request, e);
-	ret_json->s[--ret_json->len] = '\0';
+	while (ret_json->len && ret_json->s[ret_json->len - 1] == '\n')
+		ret_json->s[--ret_json->len] = '\0';
 	if (json_parse(ret_json->s, ret_json->len, &doc, NULL) < 0 ||
 	    json_root(doc)->type != JSON_OBJECT)
 		return err_set(e, -EPROTO,

@@ -345,10 +345,12 @@ static void garbage_is_survived(void)
 	say(gone, "stat");
 	(void)close(gone);
 	parts = raw_connect();
-	say(parts, "sta");
+	say(parts, "s");
 	(void)loop_run_for(r.loop, 0, &err);
 	(void)loop_run_for(r.loop, 0, &err);
-	say(parts, "tus\n");
+	say(parts, "tat");
+	(void)loop_run_for(r.loop, 0, &err);
+	say(parts, "us\n");
 	serve_until(&r, parts);
 	CHECK_STR(heard(parts, 0), "{\"state\":\"recording\",\"pad\":\"\"}\n");
 	serve_until(&r, longline);
@@ -430,9 +432,9 @@ static void strangers_are_sent_away(void)
 		      1); /* closed unanswered? */
 	}
 	serve_until(&r, fds[0]);
+	CHECK_EQ(r.asked_stop, 0);
 	CHECK_EQ(read(fds[0], &got, 1), 1);
 	CHECK_EQ(got, 'n');
-	CHECK_EQ(r.asked_stop, 0);
 	(void)waitpid(pid, NULL, 0);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
