@@ -428,8 +428,7 @@ static void strangers_are_sent_away(void)
 		if (fd < 0)
 			_exit(1);
 		say(fd, "stop\n");
-		_exit(write(fds[1], read(fd, &got, 1) == 0 ? "n" : "y", 1) !=
-		      1); /* closed unanswered? */
+		_exit(write(fds[1], read(fd, &got, 1) == 1 ? "y" : "n", 1) != 1); /* answered? */
 	}
 	serve_until(&r, fds[0]);
 	CHECK_EQ(r.asked_stop, 0);
