@@ -395,6 +395,7 @@ static void trees_are_removed(void)
 	CHECK(!there(f.fd, "t"));
 	CHECK_STR(get_file(outside.fd, "keep"), "kept");
 	CHECK_EQ(file_remove_tree_at(f.fd, "t", &e), 0); /* nothing there */
+	CHECK_EQ(file_remove_tree_at(f.fd, "t/x", &e), 0);
 	CHECK_EQ(symlinkat(outside.path, f.fd, "l"), 0);
 	CHECK_EQ(file_remove_tree_at(f.fd, "l", &e), 0);
 	CHECK(!there(f.fd, "l"));

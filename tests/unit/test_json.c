@@ -247,6 +247,7 @@ static void reader_refuses_the_rest(void)
 		"\"\\ud83d\\u0041\"",
 		"\"\\udc27\"",
 		"\"\\udc27\\ud83d\"",
+		"\"\\udc27\\udc27\"",
 		"\"\t\"",
 		"\"\n\"",
 		"\"\x1f\"",

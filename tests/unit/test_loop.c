@@ -13,6 +13,7 @@ struct seen {
 	struct loop_source *source[4];
 	unsigned count;
 	unsigned last;
+	int fd;
 };
 
 static void count_and_quit(void *arg)
@@ -137,8 +138,16 @@ static void take_signal(void *arg, const struct signalfd_siginfo *info)
 
 	s->count++;
 	s->last = info->ssi_signo;
-	if (s->source[1])
+	if (s->source[1]) {
+		sigset_t set;
+
+		/* The number of its descriptor is taken by another that has signals too. */
 		loop_source_free(take_ptr(s->source[1]));
+		(void)sigemptyset(&set);
+		(void)sigaddset(&set, SIGUSR1);
+		(void)sigaddset(&set, SIGUSR2);
+		s->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	}
 	loop_quit(s->loop);
 }
 
@@ -164,6 +173,7 @@ static void signals_arrive_as_events(void)
 	CHECK_EQ(kill(getpid(), SIGUSR2), 0);
 	CHECK_EQ(loop_run(s.loop, &e), 0);
 	CHECK_EQ(s.count, 2);
+	(void)close(s.fd);
 	loop_free(s.loop);
 	CHECK(sigtimedwait(&set, NULL, &(struct timespec){0}) > 0);
 	CHECK_EQ(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
@@ -223,6 +233,34 @@ static void sources_may_be_freed_in_callbacks(void)
 	loop_free(s.loop);
 }
 
+static void free_all_fds(void *arg, int fd, uint32_t epoll_events)
+{
+	(void)fd;
+	(void)epoll_events;
+	free_all(arg);
+}
+
+static void descriptors_may_be_freed_in_callbacks(void)
+{
+	struct seen s = {0};
+	int fds[2][2];
+	struct err e;
+
+	CHECK_EQ(loop_open(&s.loop, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(pipe2(fds[i], O_CLOEXEC), 0);
+		CHECK_EQ(write(fds[i][1], "x", 1), 1);
+		CHECK_EQ(
+			loop_add_fd(s.loop, fds[i][0], EPOLLIN, free_all_fds, &s, &s.source[i], &e),
+			0);
+	}
+	CHECK_EQ(loop_run_for(s.loop, 0, &e), 0);
+	CHECK_EQ(s.count, 1);
+	loop_free(s.loop);
+	for (int i = 0; i < 4; i++)
+		(void)close(fds[i / 2][i % 2]);
+}
+
 static void free_within(void *arg)
 {
 	struct seen *s = arg;
@@ -278,4 +316,5 @@ static void disarmed_timer_stays_silent(void)
 TEST_MAIN(TEST(descriptor_is_reported), TEST(regular_file_is_refused), TEST(timer_fires_when_armed),
 	  TEST(run_for_ends_in_time), TEST(early_quit_is_not_lost), TEST(signals_arrive_as_events),
 	  TEST(wakeup_crosses_threads), TEST(sources_may_be_freed_in_callbacks),
-	  TEST(sources_may_be_freed_in_a_nested_run), TEST(disarmed_timer_stays_silent))
+	  TEST(descriptors_may_be_freed_in_callbacks), TEST(sources_may_be_freed_in_a_nested_run),
+	  TEST(disarmed_timer_stays_silent))

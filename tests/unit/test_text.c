@@ -232,6 +232,8 @@ static void suggests_what_was_meant(void)
 	CHECK_STR(nearest_name("recovr", names, n), "recover");
 	CHECK_STR(nearest_name("stpo", names, n), "stop");
 	CHECK_STR(nearest_name("client_reconect_timeot", names, n), "client-reconnect-timeout");
+	/* A swap is one edit, two replacements are two. */
+	CHECK_STR(nearest_name("foramt", (const char *const[]){"foraxx", "format"}, 2), "format");
 	CHECK(!nearest_name("bundle", names, n));
 	CHECK(!nearest_name("r", names, n));
 	CHECK(!nearest_name("", names, n));
