@@ -19,12 +19,12 @@ enum chunk_stream {
 };
 
 struct chunk {
-	uint16_t stream;      /* enum chunk_stream */
-	uint32_t id;	      /* CPU of a ring; else 0 */
-	uint64_t sequence;    /* of this stream, from 1; a hole is a dropped segment */
-	uint64_t first_ns;    /* CLOCK_MONOTONIC of the first and last record */
+	uint16_t stream;   /* enum chunk_stream */
+	uint32_t id;	   /* CPU of a ring; else 0 */
+	uint64_t sequence; /* of this stream, from 1; a hole is a dropped segment */
+	uint64_t first_ns; /* CLOCK_MONOTONIC of the first and last record */
 	uint64_t last_ns;
-	uint64_t raw_bytes;   /* of the payload */
+	uint64_t raw_bytes; /* of the payload */
 	uint64_t records;
 	uint64_t lost;	      /* records known lost just before or within this chunk */
 	uint64_t offset;      /* tail chunks: where in the unfinished chunk the payload goes */
@@ -34,7 +34,8 @@ struct chunk {
 };
 
 void chunk_header_write(const struct chunk *c, uint8_t out[CHUNK_HEADER_BYTES]);
-/* 0; -EAGAIN when @n is too short to tell; -EBADMSG when it is not a chunk or its checksum is wrong. */
+/* 0; -EAGAIN when @n is too short to tell; -EBADMSG when it is not a chunk or its checksum is
+ * wrong. */
 int chunk_header_read(const uint8_t *bytes, size_t n, struct chunk *ret);
 bool chunk_frame_ok(const struct chunk *c, const void *frame);
 

@@ -10,19 +10,19 @@
 #include "base/err.h"
 
 struct ringpage_layout {
-	uint32_t page_bytes;   /* whole sub-buffer: header and data */
+	uint32_t page_bytes; /* whole sub-buffer: header and data */
 	uint32_t commit_offset;
 	uint32_t commit_bytes; /* 4 or 8 */
 	uint32_t data_offset;
 };
 
 struct ringpage_info {
-	uint64_t first_ns;     /* stamp of the first event; the page's own when it has none */
-	uint64_t last_ns;      /* stamp of the last event; the page's own when it has none */
-	uint64_t events;       /* data events, without padding and time extensions */
-	uint32_t data_bytes;   /* used bytes after the header, without a stored missed count */
-	bool missed;	       /* the kernel lost events just before this page */
-	bool missed_counted;   /* ... and stored how many */
+	uint64_t first_ns;   /* stamp of the first event; the page's own when it has none */
+	uint64_t last_ns;    /* stamp of the last event; the page's own when it has none */
+	uint64_t events;     /* data events, without padding and time extensions */
+	uint32_t data_bytes; /* used bytes after the header, without a stored missed count */
+	bool missed;	     /* the kernel lost events just before this page */
+	bool missed_counted; /* ... and stored how many */
 	uint64_t missed_events;
 };
 
@@ -40,7 +40,8 @@ struct ringpage_cursor {
 
 int ringpage_layout_parse(const char *header_page, struct ringpage_layout *ret, struct err *e);
 int ringpage_scan(const struct ringpage_layout *l, const uint8_t *page, struct ringpage_info *ret);
-int ringpage_begin(const struct ringpage_layout *l, const uint8_t *page, struct ringpage_cursor *ret);
+int ringpage_begin(const struct ringpage_layout *l, const uint8_t *page,
+		   struct ringpage_cursor *ret);
 /* 1 and an event; 0 at the end; -EBADMSG where the page makes no sense. */
 int ringpage_next(struct ringpage_cursor *c, struct ringpage_event *ret);
 /* Zero what follows the used bytes (old kernels leave stale memory there). */

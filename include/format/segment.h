@@ -3,8 +3,8 @@
  * The spool of a session folder, read: segments, and the tail of chunks that were not sealed yet.
  *
  *   spool/NNNNNNNN.zst   rows of sealed chunks, oldest file first
- *   spool/tail           what each open chunk held at the last sync; emptied whenever all are sealed
- *   spool/reserve.*      space that is held for later; not data
+ *   spool/tail           what each open chunk held at the last sync; emptied whenever all are
+ * sealed spool/reserve.*      space that is held for later; not data
  */
 #ifndef FORMAT_SEGMENT_H
 #define FORMAT_SEGMENT_H
@@ -21,8 +21,8 @@
 /* One sealed chunk and where it lies. */
 struct segment_entry {
 	struct chunk chunk;
-	uint32_t file;	 /* number in the segment's name */
-	uint64_t at;	 /* offset of its header in that file */
+	uint32_t file; /* number in the segment's name */
+	uint64_t at;   /* offset of its header in that file */
 };
 
 /* A chunk that was still open at the last sync, put together from the tail. */

@@ -16,14 +16,17 @@ int tarball_open(int fd, const char *folder, uint64_t mtime_s, struct tarball **
 void tarball_free(struct tarball *t);
 /* A whole member. @path is below the folder; "/" in it is fine. */
 int tarball_add(struct tarball *t, const char *path, const void *bytes, size_t n, struct err *e);
-/* A member of @bytes bytes that follow by tarball_raw() and tarball_chunk(), in order; then tarball_end(). */
+/* A member of @bytes bytes that follow by tarball_raw() and tarball_chunk(), in order; then
+ * tarball_end(). */
 int tarball_begin(struct tarball *t, const char *path, uint64_t bytes, struct err *e);
 int tarball_raw(struct tarball *t, const void *bytes, size_t n, struct err *e);
 int tarball_chunk(struct tarball *t, const struct chunk *c, const void *frame, struct err *e);
 /* A frame compressed earlier that holds @raw_bytes. */
-int tarball_frame(struct tarball *t, const void *frame, size_t n, uint64_t raw_bytes, struct err *e);
+int tarball_frame(struct tarball *t, const void *frame, size_t n, uint64_t raw_bytes,
+		  struct err *e);
 int tarball_end(struct tarball *t, struct err *e);
-/* End of archive; everything is handed to the kernel. Syncing and naming the file is the caller's. */
+/* End of archive; everything is handed to the kernel. Syncing and naming the file is the caller's.
+ */
 int tarball_close(struct tarball *t, struct err *e);
 
 #endif

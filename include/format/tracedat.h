@@ -29,14 +29,14 @@ struct tracedat_head {
 };
 
 struct tracedat_tail {
-	const char *cmdlines;	  /* lines "PID COMM" */
-	uint32_t page_bytes;	  /* as in the head */
+	const char *cmdlines; /* lines "PID COMM" */
+	uint32_t page_bytes;  /* as in the head */
 	uint32_t cpus;
 	const uint64_t *cpu_bytes; /* [cpus]: bytes of CPU data, each a multiple of the page size */
 	const char *const *cpu_stats; /* [cpus]: text of per_cpu/cpuN/stats, or NULL */
-	int64_t real_offset_ns;	  /* added to each stamp to give CLOCK_REALTIME */
-	const char *trace_clock;  /* text of the trace_clock file, e.g. "local global [mono]" */
-	const char *uname;	  /* "Linux host 5.14.0 x86_64", may be NULL */
+	int64_t real_offset_ns;	      /* added to each stamp to give CLOCK_REALTIME */
+	const char *trace_clock;      /* text of the trace_clock file, e.g. "local global [mono]" */
+	const char *uname;	      /* "Linux host 5.14.0 x86_64", may be NULL */
 };
 
 int tracedat_write_head(const struct tracedat_head *h, struct text *out, struct err *e);

@@ -21,8 +21,8 @@ enum wire_transport { WIRE_OTHER, WIRE_TCP, WIRE_UDP };
 struct wire_packet {
 	enum wire_transport transport;
 	struct wire_addr source, destination;
-	const uint8_t *payload; /* of TCP or UDP */
-	uint32_t payload_bytes; /* captured bytes of it */
+	const uint8_t *payload;	     /* of TCP or UDP */
+	uint32_t payload_bytes;	     /* captured bytes of it */
 	uint32_t payload_wire_bytes; /* what the IP header says there was */
 	uint32_t tcp_seq, tcp_ack;
 	uint8_t tcp_flags;
@@ -42,7 +42,8 @@ bool wire_packet_parse(int link_type, const uint8_t *bytes, size_t n, struct wir
 bool wire_quorum_parse(const uint8_t *bytes, size_t n, struct wire_quorum *ret);
 void wire_quorum_write(const struct wire_quorum *q, uint8_t bytes[WIRE_QUORUM_BYTES]);
 bool wire_addr_parse(const char *ip, uint16_t port, struct wire_addr *ret);
-const char *wire_addr_format(const struct wire_addr *a, char *buf, size_t size); /* ip:port, [v6]:port */
+const char *wire_addr_format(const struct wire_addr *a, char *buf,
+			     size_t size); /* ip:port, [v6]:port */
 bool wire_addr_equal(const struct wire_addr *a, const struct wire_addr *b);
 
 #endif

@@ -57,8 +57,8 @@ static int add_entry(struct segment_set *s, const struct chunk *c, uint32_t file
 /* A reader of chunks from one file; the frame buffer is kept between chunks. */
 struct walker {
 	int fd;
-	uint64_t at;	/* of the header read last */
-	uint64_t next;	/* of the header after it */
+	uint64_t at;   /* of the header read last */
+	uint64_t next; /* of the header after it */
 	uint64_t size;
 	uint8_t *frame;
 	size_t frame_room;

@@ -78,7 +78,8 @@ static int put_frame(struct tarball *t, const void *bytes, size_t n, struct err 
 	}
 	got = ZSTD_compress2(t->zstd, t->frame, t->frame_room, bytes, n);
 	if (ZSTD_isError(got))
-		return err_set(e, -ENOMEM, "cannot compress the bundle: %s", ZSTD_getErrorName(got));
+		return err_set(e, -ENOMEM, "cannot compress the bundle: %s",
+			       ZSTD_getErrorName(got));
 	return put_bytes(t, t->frame, got, e);
 }
 
@@ -118,8 +119,8 @@ static void tar_header(uint8_t h[TAR_BLOCK], const char *folder, const char *nam
 static size_t pax_size_record(uint64_t size, char *out, size_t room)
 {
 	char body[48];
-	size_t body_len = (size_t)snprintf(body, sizeof(body), " size=%llu\n",
-					   (unsigned long long)size);
+	size_t body_len =
+		(size_t)snprintf(body, sizeof(body), " size=%llu\n", (unsigned long long)size);
 	size_t len = body_len + 2; /* two digits: bodies are 20 to 30 bytes */
 
 	(void)snprintf(out, room, "%zu%s", len, body);
@@ -159,7 +160,8 @@ int tarball_open(int fd, const char *folder, uint64_t mtime_s, struct tarball **
 	struct tarball *t;
 
 	if (strlen(folder) > 155)
-		return err_set(e, -ENAMETOOLONG, "the folder name %s is too long for a tar", folder);
+		return err_set(e, -ENAMETOOLONG, "the folder name %s is too long for a tar",
+			       folder);
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return err_nomem(e);

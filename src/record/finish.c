@@ -1,2 +1,514 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int finish_is_not_written_yet;
+/*
+ * Session folder to bundle.
+ *
+ * Called at the end of every recording and by recovery, with nothing but the folder: so what
+ * recovery needs is tried at every normal end. The chunks of the spool are copied as they are, in
+ * order of stream, behind a tar header each for the files they make up; only the short members are
+ * compressed here.
+ *
+ * The bundle is written under a hidden name, synced, and given its final name in one step that
+ * replaces nothing: a bundle under its final name is complete.
+ */
+#include "finish.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <zstd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "format/tarball.h"
+#include "format/tracedat.h"
+
+#include "manifest.h"
+#include "session.h"
+
+#define CONTEXT_FILE_MAX (64 * MIB)
+#define COMMS_MAX_BYTES (16 * MIB)
+#define HEAD_MAX_BYTES (256 * MIB)
+
+struct finisher {
+	const struct finish_config *config;
+	struct folder folder;
+	struct segment_set set;
+	struct manifest manifest;
+	struct text trace_head, trace_tail, packets_head, clocks_head;
+	uint64_t trace_head_raw;
+	uint64_t *cpu_bytes;
+	uint32_t cpus;
+	struct finish_context {
+		char path[112];
+		struct text text;
+	} * context;
+	size_t context_count;
+	struct open_segment {
+		uint32_t number;
+		int fd;
+	} * segments;
+	size_t segment_count;
+	uint8_t *frame;
+	size_t frame_room;
+	int output_fd, bundle_fd;
+	char bundle_name[300], hidden_name[320];
+	bool hidden_exists;
+};
+
+static void finisher_done(struct finisher *f)
+{
+	if (f->hidden_exists)
+		(void)unlinkat(f->output_fd, f->hidden_name, 0);
+	for (size_t i = 0; i < f->segment_count; i++)
+		(void)close(f->segments[i].fd);
+	for (size_t i = 0; i < f->context_count; i++)
+		text_free(&f->context[i].text);
+	free(f->segments);
+	free(f->context);
+	free(f->cpu_bytes);
+	free(f->frame);
+	text_free(&f->trace_head);
+	text_free(&f->trace_tail);
+	text_free(&f->packets_head);
+	text_free(&f->clocks_head);
+	manifest_done(&f->manifest);
+	segment_set_done(&f->set);
+	folder_done(&f->folder);
+	closep(&f->bundle_fd);
+	closep(&f->output_fd);
+}
+
+/* ---- what there is ---- */
+
+static int load_small(struct finisher *f, const char *name, size_t limit, struct text *ret,
+		      struct err *e)
+{
+	int r = file_load_at(f->config->session_fd, name, limit, ret, e);
+
+	/* Absent: killed before it was written, or a source that never came to be. */
+	if (r == -ENOENT) {
+		err_clear(e);
+		return 0;
+	}
+	return r;
+}
+
+static int add_context_file(struct finisher *f, int dir_fd, const char *moment, const char *name,
+			    struct err *e)
+{
+	struct finish_context *more = realloc(f->context, (f->context_count + 1) * sizeof(*more));
+	int r;
+
+	if (!more)
+		return err_nomem(e);
+	f->context = more;
+	more += f->context_count;
+	*more = (struct finish_context){0};
+	if (snprintf(more->path, sizeof(more->path), SESSION_CONTEXT "/%s/%s", moment, name) > 100)
+		return 0; /* not one of ours */
+	r = file_load_at(dir_fd, name, CONTEXT_FILE_MAX, &more->text, e);
+	if (r < 0) {
+		log_warning("%s", e ? e->text : name);
+		err_clear(e);
+		text_free(&more->text);
+		return 0;
+	}
+	f->context_count++;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct finish_context *)a)->path,
+		      ((const struct finish_context *)b)->path);
+}
+
+static int load_moment(struct finisher *f, const char *moment, struct err *e)
+{
+	char path[64];
+	struct dirent *d;
+	int fd, r = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), SESSION_CONTEXT "/%s", moment);
+	fd = openat(f->config->session_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return err_nomem(e);
+	}
+	while (r == 0 && (d = readdir(dir)))
+		if (d->d_name[0] != '.')
+			r = add_context_file(f, fd, moment, d->d_name, e);
+	(void)closedir(dir);
+	return r;
+}
+
+static int load_folder(struct finisher *f, bool verify, struct err *e)
+{
+	int fd = f->config->session_fd;
+	int r;
+
+	r = folder_load(fd, f->config->session_path, &f->folder, e);
+	if (r == 0)
+		r = segment_set_load(fd, verify, &f->set, e);
+	if (r == 0)
+		r = manifest_survey(&f->folder, &f->set, &f->manifest, e);
+	if (r == 0)
+		r = load_small(f, SESSION_TRACE_HEAD, HEAD_MAX_BYTES, &f->trace_head, e);
+	if (r == 0)
+		r = load_small(f, SESSION_PACKETS_HEAD, KIB, &f->packets_head, e);
+	if (r == 0)
+		r = load_small(f, SESSION_CLOCKS_HEAD, KIB, &f->clocks_head, e);
+	if (r == 0)
+		r = load_moment(f, "start", e);
+	if (r == 0)
+		r = load_moment(f, "end", e);
+	if (r == 0 && f->context_count)
+		qsort(f->context, f->context_count, sizeof(*f->context), by_name);
+	return r;
+}
+
+/* ---- trace.dat ---- */
+
+static int measure_rings(struct finisher *f, struct err *e)
+{
+	uint64_t page = json_get_u64(folder_source(&f->folder, "ftrace"), "page_bytes", 4096);
+
+	f->cpus = (uint32_t)min_of(json_get_u64(folder_source(&f->folder, "ftrace"), "cpus", 1),
+				   UINT64_C(65536));
+	f->cpus = max_of(f->cpus, 1u);
+	f->cpu_bytes = calloc(f->cpus, sizeof(*f->cpu_bytes));
+	if (!f->cpu_bytes)
+		return err_nomem(e);
+	for (size_t i = 0; i < f->set.entry_count; i++) {
+		const struct chunk *c = &f->set.entries[i].chunk;
+
+		if (c->stream != CHUNK_RING)
+			continue;
+		if (c->id >= f->cpus || c->raw_bytes % page)
+			return err_set(e, -EBADMSG,
+				       "%s: the spool has ring pages that do not fit its facts; "
+				       "the folder "
+				       "is kept as it is",
+				       f->config->session_path);
+		f->cpu_bytes[c->id] += c->raw_bytes;
+	}
+	return 0;
+}
+
+static const char **load_cpu_stats(struct finisher *f)
+{
+	const struct json_value *list = folder_last(&f->folder, "cpu_stats");
+	const char **stats = calloc(f->cpus, sizeof(*stats));
+	const struct json_value *v = list ? list->child : NULL;
+
+	for (uint32_t cpu = 0; stats && v && cpu < f->cpus; cpu++, v = v->next)
+		stats[cpu] = v->type == JSON_STRING ? v->str : NULL;
+	return stats;
+}
+
+static int make_trace_tail(struct finisher *f, struct err *e)
+{
+	const struct json_value *facts = folder_source(&f->folder, "ftrace");
+	CLEANUP(text_free) struct text comms = {0};
+	CLEANUP(freep) const char **stats = NULL;
+	unsigned long long raw;
+	int r;
+
+	raw = ZSTD_getFrameContentSize(f->trace_head.s, f->trace_head.len);
+	if (raw == ZSTD_CONTENTSIZE_ERROR || raw == ZSTD_CONTENTSIZE_UNKNOWN)
+		return err_set(e, -EBADMSG, "%s/%s is damaged", f->config->session_path,
+			       SESSION_TRACE_HEAD);
+	f->trace_head_raw = raw;
+	r = load_small(f, SPOOL_COMMS, COMMS_MAX_BYTES, &comms, e);
+	if (r == 0)
+		r = measure_rings(f, e);
+	if (r < 0)
+		return r;
+	stats = load_cpu_stats(f);
+	if (!stats)
+		return err_nomem(e);
+	return tracedat_write_tail(
+		&(struct tracedat_tail){
+			.cmdlines = text_c(&comms),
+			.page_bytes = (uint32_t)json_get_u64(facts, "page_bytes", 4096),
+			.cpus = f->cpus,
+			.cpu_bytes = f->cpu_bytes,
+			.cpu_stats = stats,
+			.real_offset_ns = f->manifest.real_offset_ns,
+			.trace_clock = json_get_str(facts, "trace_clock", "[mono]"),
+			.uname = json_get_str(facts, "uname", NULL),
+		},
+		f->trace_head_raw, &f->trace_tail, e);
+}
+
+/* ---- members ---- */
+
+static uint64_t stream_bytes(const struct finisher *f, enum chunk_stream stream)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < f->manifest.holding_count; i++)
+		if (f->manifest.holdings[i].stream == stream)
+			sum = f->manifest.holdings[i].raw_bytes;
+	return sum;
+}
+
+static uint64_t trace_bytes(const struct finisher *f)
+{
+	return f->trace_head_raw + f->trace_tail.len + stream_bytes(f, CHUNK_RING);
+}
+
+static int list_members(struct finisher *f, const struct text *summary, struct err *e)
+{
+	struct manifest *m = &f->manifest;
+	int r;
+
+	m->member_count = 0;
+	r = manifest_add_member(m, "summary.txt", summary->len, e);
+	if (r == 0)
+		r = manifest_add_member(m, "kernel.log", stream_bytes(f, CHUNK_KMSG), e);
+	if (r == 0)
+		r = manifest_add_member(m, "packets.pcap",
+					f->packets_head.len + stream_bytes(f, CHUNK_PACKETS), e);
+	if (r == 0)
+		r = manifest_add_member(m, "clocks.csv",
+					f->clocks_head.len + stream_bytes(f, CHUNK_CLOCKS), e);
+	for (size_t i = 0; r == 0 && i < f->context_count; i++)
+		r = manifest_add_member(m, f->context[i].path, f->context[i].text.len, e);
+	if (r == 0 && f->trace_head_raw)
+		r = manifest_add_member(m, "trace.dat", trace_bytes(f), e);
+	return r;
+}
+
+/* A descriptor of a segment, opened once. */
+static int segment_fd(struct finisher *f, uint32_t number, struct err *e)
+{
+	struct open_segment *more;
+	int fd;
+
+	for (size_t i = f->segment_count; i-- > 0;)
+		if (f->segments[i].number == number)
+			return f->segments[i].fd;
+	more = realloc(f->segments, (f->segment_count + 1) * sizeof(*more));
+	if (!more)
+		return err_nomem(e);
+	f->segments = more;
+	fd = segment_open(f->config->session_fd, number, e);
+	if (fd >= 0)
+		f->segments[f->segment_count++] = (struct open_segment){number, fd};
+	return fd;
+}
+
+static int copy_chunk(struct finisher *f, struct tarball *t, const struct segment_entry *en,
+		      struct err *e)
+{
+	const struct chunk *c = &en->chunk;
+	ssize_t n;
+	int fd;
+
+	if (f->config->cancelled && f->config->cancelled(f->config->arg))
+		return err_set(e, -ECANCELED, "making the bundle was given up");
+	if (c->frame_bytes > f->frame_room) {
+		uint8_t *more = realloc(f->frame, c->frame_bytes);
+
+		if (!more)
+			return err_nomem(e);
+		f->frame = more;
+		f->frame_room = c->frame_bytes;
+	}
+	fd = segment_fd(f, en->file, e);
+	if (fd < 0)
+		return fd;
+	n = file_pread_all(fd, f->frame, c->frame_bytes, en->at + CHUNK_HEADER_BYTES);
+	if (n < 0)
+		return err_errno(e, (int)n, "cannot read the spool in %s", f->config->session_path);
+	if ((uint64_t)n != c->frame_bytes || !chunk_frame_ok(c, f->frame))
+		return err_set(e, -EILSEQ, "a chunk of the spool in %s is damaged",
+			       f->config->session_path);
+	return tarball_chunk(t, c, f->frame, e);
+}
+
+static int copy_stream(struct finisher *f, struct tarball *t, enum chunk_stream stream,
+		       struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->set.entry_count; i++)
+		if (f->set.entries[i].chunk.stream == stream)
+			r = copy_chunk(f, t, &f->set.entries[i], e);
+	return r;
+}
+
+static int add_stream_member(struct finisher *f, struct tarball *t, const char *path,
+			     const struct text *head, enum chunk_stream stream, struct err *e)
+{
+	int r = tarball_begin(t, path, head->len + stream_bytes(f, stream), e);
+
+	if (r == 0)
+		r = tarball_raw(t, head->s, head->len, e);
+	if (r == 0)
+		r = copy_stream(f, t, stream, e);
+	return r == 0 ? tarball_end(t, e) : r;
+}
+
+static int add_trace(struct finisher *f, struct tarball *t, struct err *e)
+{
+	int r;
+
+	if (!f->trace_head_raw)
+		return 0;
+	r = tarball_begin(t, "trace.dat", trace_bytes(f), e);
+	if (r == 0)
+		r = tarball_frame(t, f->trace_head.s, f->trace_head.len, f->trace_head_raw, e);
+	if (r == 0)
+		r = tarball_raw(t, f->trace_tail.s, f->trace_tail.len, e);
+	if (r == 0)
+		r = copy_stream(f, t, CHUNK_RING, e);
+	return r == 0 ? tarball_end(t, e) : r;
+}
+
+static int add_members(struct finisher *f, struct tarball *t, const struct text *manifest,
+		       const struct text *summary, struct err *e)
+{
+	static const struct text nothing;
+	int r;
+
+	r = tarball_add(t, "manifest.json", manifest->s, manifest->len, e);
+	if (r == 0)
+		r = tarball_add(t, "summary.txt", summary->s, summary->len, e);
+	if (r == 0)
+		r = add_stream_member(f, t, "kernel.log", &nothing, CHUNK_KMSG, e);
+	if (r == 0)
+		r = add_stream_member(f, t, "packets.pcap", &f->packets_head, CHUNK_PACKETS, e);
+	if (r == 0)
+		r = add_stream_member(f, t, "clocks.csv", &f->clocks_head, CHUNK_CLOCKS, e);
+	for (size_t i = 0; r == 0 && i < f->context_count; i++)
+		r = tarball_add(t, f->context[i].path, f->context[i].text.s, f->context[i].text.len,
+				e);
+	if (r == 0)
+		r = add_trace(f, t, e);
+	return r == 0 ? tarball_close(t, e) : r;
+}
+
+/* ---- the file ---- */
+
+static int open_bundle(struct finisher *f, struct err *e)
+{
+	(void)snprintf(f->bundle_name, sizeof(f->bundle_name), "%s.tar.zst", f->manifest.stem);
+	(void)snprintf(f->hidden_name, sizeof(f->hidden_name), ".%s.part", f->bundle_name);
+	if (strchr(f->bundle_name, '/'))
+		return err_set(e, -EINVAL, "%s/%s names a bundle that is a path",
+			       f->config->session_path, SESSION_FACTS);
+	f->manifest.bundle_name = f->bundle_name;
+	f->output_fd = file_open_dir(f->config->output_dir, e);
+	if (f->output_fd < 0)
+		return f->output_fd;
+	/* A recovery that was itself interrupted leaves one; nobody else makes such names. */
+	(void)unlinkat(f->output_fd, f->hidden_name, 0);
+	f->bundle_fd = file_create_at(f->output_fd, f->hidden_name, e);
+	f->hidden_exists = f->bundle_fd >= 0;
+	return f->hidden_exists ? 0 : f->bundle_fd;
+}
+
+static int write_bundle(struct finisher *f, struct err *e)
+{
+	uint64_t created = json_get_u64(folder_facts(&f->folder), "created_realtime_ns", 0);
+	struct text manifest = {0}, summary = {0};
+	struct tarball *t = NULL;
+	int r;
+
+	/* Twice: the first time the summary does not know its own length. */
+	r = list_members(f, &summary, e);
+	if (r == 0) {
+		manifest_write_summary(&f->manifest, &summary);
+		r = list_members(f, &summary, e);
+	}
+	if (r == 0) {
+		manifest_write_json(&f->manifest, &manifest);
+		r = text_ok(&manifest) && text_ok(&summary) ? 0 : err_nomem(e);
+	}
+	if (r == 0)
+		r = tarball_open(f->bundle_fd, f->manifest.stem, created / NSEC_PER_SEC, &t, e);
+	if (r == 0)
+		r = add_members(f, t, &manifest, &summary, e);
+	tarball_free(t);
+	text_free(&manifest);
+	text_free(&summary);
+	return r;
+}
+
+static int name_bundle(struct finisher *f, struct record_result *ret, struct err *e)
+{
+	int r;
+
+	if (fsync(f->bundle_fd) < 0)
+		return err_errno(e, -errno, "the bundle could not be made durable in %s",
+				 f->config->output_dir);
+	r = file_rename_noreplace(f->output_fd, f->hidden_name, f->bundle_name, e);
+	if (r < 0)
+		return r;
+	f->hidden_exists = false;
+	r = file_sync_dir(f->output_fd, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", f->config->output_dir,
+		       f->bundle_name);
+	ret->complete = f->manifest.complete;
+	manifest_write_result(&f->manifest, ret->bundle, &ret->json);
+	return 0;
+}
+
+static int finish_once(const struct finish_config *c, bool verify, struct record_result *ret,
+		       struct err *e)
+{
+	CLEANUP(finisher_done) struct finisher f = {.config = c, .output_fd = -1, .bundle_fd = -1};
+	int r;
+
+	r = load_folder(&f, verify, e);
+	if (r == 0 && f.trace_head.len)
+		r = make_trace_tail(&f, e);
+	if (r == 0)
+		r = open_bundle(&f, e);
+	if (r == 0)
+		r = write_bundle(&f, e);
+	if (r == 0)
+		r = name_bundle(&f, ret, e);
+	return r;
+}
+
+/**
+ * finish() - make the bundle of a session folder
+ * @c:   the folder, sealed (spool_close() or leftover_drain()), and where the bundle goes
+ * @ret: bundle, complete and json are set on success
+ * @e:   filled on failure
+ *
+ * Checksums are verified while copying. Sizes have been announced by then, so when one is wrong
+ * the bundle is begun again without what is damaged.
+ *
+ * Return: 0; -ECANCELED when c->cancelled() said so; another negative errno. On failure nothing
+ * half-made is left and the folder is as it was.
+ */
+int finish(const struct finish_config *c, struct record_result *ret, struct err *e)
+{
+	int r = finish_once(c, false, ret, e);
+
+	if (r == -EILSEQ) {
+		log_warning("%s: making the bundle of what is sound", e->text);
+		err_clear(e);
+		r = finish_once(c, true, ret, e);
+	}
+	return r;
+}
+
+int finish_is_session(int session_fd, const char *path, struct err *e)
+{
+	CLEANUP(folder_done) struct folder f = {0};
+
+	return folder_load(session_fd, path, &f, e);
+}

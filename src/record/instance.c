@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -397,6 +398,8 @@ int instance_create(const char *name, struct instance *ret, struct err *e)
 			instance_tracing_dir(NULL), name);
 
 	r = open_dir(name, ret, e);
+	if (r == 0)
+		r = instance_hold(ret, e);
 	if (r < 0) {
 		char path[512];
 
@@ -404,6 +407,25 @@ int instance_create(const char *name, struct instance *ret, struct err *e)
 		(void)rmdir(path);
 	}
 	return r;
+}
+
+/**
+ * instance_hold() - say that a living process uses the instance
+ *
+ * An flock() on the instance's folder, which ends with dir_fd, however the process ends. What bears
+ * our prefix and is held by nobody was left behind by a recorder that died. instance_create() holds
+ * what it makes.
+ *
+ * Return: 0; -EBUSY when somebody else holds it; another negative errno.
+ */
+int instance_hold(const struct instance *i, struct err *e)
+{
+	if (flock(i->dir_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return err_set(e, -EBUSY, "tracing instance %s is in use by a recorder that runs",
+			       i->name);
+	return err_errno(e, -errno, "cannot lock tracing instance %s", i->name);
 }
 
 /**

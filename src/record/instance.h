@@ -19,6 +19,8 @@ struct instance {
 const char *instance_tracing_dir(struct err *e);
 int instance_create(const char *name, struct instance *ret, struct err *e);
 int instance_open(const char *name, struct instance *ret, struct err *e);
+/* Lock it for this process (instance_create() does); -EBUSY: a living recorder has it. */
+int instance_hold(const struct instance *i, struct err *e);
 /* Turns tracing off, disables events, closes dir_fd and removes it. Every other fd in it must be closed. */
 int instance_remove(struct instance *i, struct err *e);
 int instance_write(const struct instance *i, const char *file, const char *text, struct err *e);

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include "spool.h"
@@ -38,6 +39,8 @@ struct loss_ledger {
 	pthread_mutex_t lock;
 	struct entry *entries;
 	size_t count, room;
+	uint64_t first_number; /* no other ledger that writes to the same journal has these numbers
+				*/
 };
 
 int loss_open(struct loss_ledger **ret, struct err *e)
@@ -47,6 +50,7 @@ int loss_open(struct loss_ledger **ret, struct err *e)
 	if (!l)
 		return err_nomem(e);
 	(void)pthread_mutex_init(&l->lock, NULL);
+	l->first_number = clock_mono_ns();
 	*ret = l;
 	return 0;
 }
@@ -65,8 +69,8 @@ static bool touches(const struct entry *en, uint64_t from_ns, uint64_t to_ns)
 	return from_ns <= en->to_ns + LOSS_NEAR_NS && to_ns + LOSS_NEAR_NS >= en->from_ns;
 }
 
-static struct entry *find(struct loss_ledger *l, enum loss_kind kind, const char *source, uint32_t id,
-			  uint64_t from_ns, uint64_t to_ns, const char *reason)
+static struct entry *find(struct loss_ledger *l, enum loss_kind kind, const char *source,
+			  uint32_t id, uint64_t from_ns, uint64_t to_ns, const char *reason)
 {
 	for (size_t i = l->count; i-- > 0;) {
 		struct entry *en = &l->entries[i];
@@ -117,7 +121,8 @@ void loss_note(struct loss_ledger *l, enum loss_kind kind, const char *source, u
 	if (!en) {
 		en = add(l);
 		if (en) {
-			*en = (struct entry){.kind = kind, .id = id, .from_ns = from_ns, .to_ns = to_ns};
+			*en = (struct entry){
+				.kind = kind, .id = id, .from_ns = from_ns, .to_ns = to_ns};
 			(void)snprintf(en->source, sizeof(en->source), "%s", source);
 			(void)snprintf(en->reason, sizeof(en->reason), "%s", reason);
 		} else if (l->count) {
@@ -171,7 +176,7 @@ uint64_t loss_entries(struct loss_ledger *l)
 	return n;
 }
 
-static void write_entry(struct text *out, const struct entry *en, size_t number)
+static void write_entry(struct text *out, const struct entry *en, uint64_t number)
 {
 	static const char *const kinds[] = {"fault", "retention", "before"};
 	struct json_writer w;
@@ -204,7 +209,7 @@ void loss_flush(struct loss_ledger *l, struct spool *s)
 	pthread_mutex_lock(&l->lock);
 	for (size_t i = 0; i < l->count; i++)
 		if (l->entries[i].fresh) {
-			write_entry(&lines, &l->entries[i], i);
+			write_entry(&lines, &l->entries[i], l->first_number + i);
 			l->entries[i].fresh = false;
 		}
 	pthread_mutex_unlock(&l->lock);

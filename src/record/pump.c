@@ -27,7 +27,8 @@ static void *pump_thread(void *arg)
 
 	lower_nice(p->nice);
 	while (!atomic_load(&p->stop)) {
-		struct timespec ts = {(time_t)(wait_ns / NSEC_PER_SEC), (long)(wait_ns % NSEC_PER_SEC)};
+		struct timespec ts = {(time_t)(wait_ns / NSEC_PER_SEC),
+				      (long)(wait_ns % NSEC_PER_SEC)};
 		struct pollfd fds[2] = {{p->event_fd, POLLIN, 0}, {p->wait_fd, POLLIN, 0}};
 		uint64_t woken;
 
@@ -36,7 +37,8 @@ static void *pump_thread(void *arg)
 			(void)!read(p->event_fd, &woken, sizeof(woken));
 		if (atomic_load(&p->stop))
 			break;
-		wait_ns = p->pass(p->arg, atomic_exchange(&p->flush, false) ? PUMP_FLUSH : PUMP_REGULAR);
+		wait_ns = p->pass(p->arg,
+				  atomic_exchange(&p->flush, false) ? PUMP_FLUSH : PUMP_REGULAR);
 	}
 	(void)p->pass(p->arg, PUMP_LAST);
 	return NULL;

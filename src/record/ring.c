@@ -59,7 +59,8 @@ uint32_t cpus_online(void)
 /* "overrun: 12\ncommit overrun: 0\n...dropped events: 0\n": everything the kernel did not keep. */
 static uint64_t lost_by_kernel(struct rings *r, uint32_t cpu)
 {
-	static const char *const fields[] = {"\noverrun: ", "\ncommit overrun: ", "\ndropped events: "};
+	static const char *const fields[] = {
+		"\noverrun: ", "\ncommit overrun: ", "\ndropped events: "};
 	struct text stats = {0};
 	uint64_t sum = 0;
 
@@ -160,8 +161,9 @@ static uint64_t note_missed(struct rings *r, uint32_t cpu, const struct ringpage
 	c->overrun_noted += count;
 	/* The counter may be ahead of the page: then an earlier entry already has these. */
 	if (count || !c->overrun_noted)
-		loss_note(r->loss, LOSS_FAULT, "ftrace", cpu, c->last_ns ? c->last_ns : info->first_ns,
-			  info->first_ns, count ? count : LOSS_UNKNOWN,
+		loss_note(r->loss, LOSS_FAULT, "ftrace", cpu,
+			  c->last_ns ? c->last_ns : info->first_ns, info->first_ns,
+			  count ? count : LOSS_UNKNOWN,
 			  "ring overrun: events came faster than they could be drained");
 	return count;
 }
@@ -188,8 +190,8 @@ static int take_page(struct rings *r, uint32_t cpu, uint64_t *ret_last_ns)
 	span.records = info.events;
 	code = spool_append(c->stream, r->page, r->layout.page_bytes, &span);
 	if (code < 0) {
-		loss_note(r->loss, LOSS_FAULT, "ftrace", cpu, info.first_ns, info.last_ns, info.events,
-			  "no memory to hand events to the spool");
+		loss_note(r->loss, LOSS_FAULT, "ftrace", cpu, info.first_ns, info.last_ns,
+			  info.events, "no memory to hand events to the spool");
 		return code;
 	}
 	c->last_ns = max_of(c->last_ns, info.last_ns);

@@ -1,2 +1,909 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-typedef int session_is_not_written_yet;
+/*
+ * The lifecycle of a recording: check, folder, sources (off), prologue durable, triggers armed and
+ * proved, sources on; wait; freeze, drain, durable, bundle.
+ *
+ * record_run() is to be read from top to bottom. It is crash-only: from the moment the facts are
+ * durable the folder alone is enough to make the bundle, and the normal end uses nothing else
+ * (finish.c). Undoing is the mirror image of doing, in session_done().
+ *
+ * Everything here runs in the loop thread, which decides and never waits, but for the end: once
+ * the rings are frozen there is nothing left to decide, and it drains and writes in line.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/child.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+
+#include "context.h"
+#include "control_server.h"
+#include "finish.h"
+#include "leftover.h"
+#include "ring.h"
+
+#define SPOOL_MEMORY_BYTES (64 * MIB)
+#define CONTEXT_START_NS (20 * NSEC_PER_SEC)
+#define CONTEXT_END_NS (5 * NSEC_PER_SEC)
+#define TICK_NS NSEC_PER_SEC
+#define SUSPECTS_MAX 1000 /* of them all are journalled one by one; beyond that they are counted \
+			   */
+#define SUSPECT_SAY_NS NSEC_PER_SEC
+
+/* ---- small services for the sources ---- */
+
+struct source *session_source(struct session *s, const char *name)
+{
+	for (size_t i = 0; i < s->source_count; i++)
+		if (!strcmp(s->sources[i].ops->name, name))
+			return &s->sources[i];
+	return NULL;
+}
+
+uint64_t session_mono_of_real(struct session *s, uint64_t real_ns)
+{
+	return (uint64_t)((int64_t)real_ns - atomic_load(&s->stats.real_offset_ns));
+}
+
+uint64_t session_real_of_mono(struct session *s, uint64_t mono_ns)
+{
+	return (uint64_t)((int64_t)mono_ns + atomic_load(&s->stats.real_offset_ns));
+}
+
+static void journal(struct session *s, struct text *line)
+{
+	text_str(line, "\n");
+	if (text_ok(line))
+		spool_journal(s->spool, line->s, line->len);
+	text_free(line);
+}
+
+static void on_spool_dropped(void *arg, const char *why, uint64_t from_ns, uint64_t to_ns,
+			     uint64_t chunks)
+{
+	struct session *s = arg;
+	bool budget = str_starts(why, "disk budget");
+
+	loss_note(s->loss, budget ? LOSS_RETENTION : LOSS_FAULT, "spool", 0, from_ns, to_ns,
+		  budget ? chunks : LOSS_UNKNOWN, why);
+}
+
+static void on_spool_failed(void *arg, const struct err *why)
+{
+	struct session *s = arg;
+	struct spool_stats stats;
+
+	spool_stats(s->spool, &stats);
+	log_error("%s; recording goes on, but data may be missing from the bundle", why->text);
+	loss_note(s->loss, LOSS_FAULT, "spool", 0, clock_mono_ns(), clock_mono_ns(), LOSS_UNKNOWN,
+		  "the disk failed a write or a sync");
+}
+
+/* ---- the folder ---- */
+
+/* Host names go into file names: what is not plain becomes '-'. */
+static void plain_host(char *buf, size_t size)
+{
+	struct utsname u;
+	size_t n = 0;
+
+	if (uname(&u) < 0 || !u.nodename[0])
+		(void)snprintf(u.nodename, sizeof(u.nodename), "host");
+	for (const char *p = u.nodename; *p && *p != '.' && n + 1 < min_of(size, (size_t)65); p++)
+		buf[n++] = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+					   (*p >= '0' && *p <= '9') || *p == '-' || *p == '_'
+				   ? *p
+				   : '-';
+	buf[n] = '\0';
+}
+
+static int name_session(struct session *s, struct err *e)
+{
+	time_t now = time(NULL);
+	char host[80], date[32];
+	struct tm tm;
+	int r;
+
+	r = file_random_suffix(s->suffix);
+	if (r < 0)
+		return err_errno(e, r, "no random bytes to be had for a name");
+	plain_host(host, sizeof(host));
+	(void)localtime_r(&now, &tm);
+	(void)strftime(date, sizeof(date), "%Y-%m%d-%H%M", &tm);
+	(void)snprintf(s->stem, sizeof(s->stem), "scoutfs-trace.%s.%s.%s", host, date, s->suffix);
+	return 0;
+}
+
+/* Session folders are private, and locked for as long as their recorder lives. */
+static int make_folder(struct session *s, struct err *e)
+{
+	char dir[PATH_MAX];
+	int r;
+
+	r = file_make_dirs(s->config->output_dir, 0700, e);
+	if (r < 0)
+		return r;
+	s->output_fd = file_open_dir(s->config->output_dir, e);
+	if (s->output_fd < 0)
+		return s->output_fd;
+	if (!realpath(s->config->output_dir, dir))
+		return err_errno(e, -errno, "cannot find the way to %s", s->config->output_dir);
+	r = file_make_dir_at(s->output_fd, s->stem, e);
+	if (r < 0)
+		return r;
+	s->dir_fd = file_open_dir_at(s->output_fd, s->stem, e);
+	if (s->dir_fd < 0)
+		return s->dir_fd;
+	if (snprintf(s->path, sizeof(s->path), "%s/%s", dir, s->stem) >= (int)sizeof(s->path))
+		return err_set(e, -ENAMETOOLONG, "the path of the output folder is too long");
+	if (flock(s->dir_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_errno(e, -errno, "cannot lock %s", s->path);
+	return 0;
+}
+
+/* ---- signals and other ends ---- */
+
+static void end_with(struct session *s, const char *reason)
+{
+	s->reason = reason;
+	s->state = SESSION_FINISHING;
+	loop_quit(s->loop);
+}
+
+static void end_by_hand(struct session *s, const char *reason, const char *text)
+{
+	if (s->state == SESSION_FINISHING)
+		return;
+	/* A trigger that has already decided stays the reason; only its window is cut short. */
+	if (s->state == SESSION_AFTER) {
+		log_notice("%s: not waiting for the rest of the window after the trigger", text);
+		end_with(s, "trigger");
+		return;
+	}
+	s->final = (struct verdict){.role = ROLE_FINAL, .when_ns = clock_mono_ns()};
+	(void)snprintf(s->final.text, sizeof(s->final.text), "%s", text);
+	end_with(s, reason);
+}
+
+static void on_stop_request(void *arg)
+{
+	struct session *s = arg;
+
+	s->stop_asked = true;
+	end_by_hand(s, "stop", "scoutfs-trace stop");
+}
+
+static void reap_command(struct session *s)
+{
+	int status;
+
+	if (s->command_pid <= 0 || waitpid(s->command_pid, &status, WNOHANG) != s->command_pid)
+		return;
+	s->command_pid = 0;
+	s->command_status = status;
+	end_by_hand(s, "command",
+		    WIFSIGNALED(status) ? "the command was ended by a signal"
+					: "the command ended");
+}
+
+static void on_signal(void *arg, const struct signalfd_siginfo *info)
+{
+	struct session *s = arg;
+	const char *name = info->ssi_signo == SIGINT	? "SIGINT"
+			   : info->ssi_signo == SIGTERM ? "SIGTERM"
+							: "SIGHUP";
+
+	if (info->ssi_signo == SIGCHLD) {
+		reap_command(s);
+		return;
+	}
+	if (s->stop_asked || s->state == SESSION_FINISHING) {
+		if (!s->keep_raw)
+			log_notice("%s again: the raw data is kept as it is", name);
+		s->keep_raw = true;
+		return;
+	}
+	s->stop_asked = true;
+	log_notice("%s: finishing (a second one keeps the raw data and makes no bundle)", name);
+	end_by_hand(s, "signal", name);
+}
+
+static void on_duration(void *arg)
+{
+	end_by_hand(arg, "duration", "the time given by --duration is over");
+}
+
+static void on_tick(void *arg)
+{
+	struct session *s = arg;
+
+	loss_flush(s->loss, s->spool);
+	session_tick(s);
+}
+
+/* ---- verdicts ---- */
+
+static void write_verdict(struct session *s, struct json_writer *w, const struct verdict *v)
+{
+	json_kv_str(w, "trigger", v->name[0] ? v->name : NULL);
+	json_kv_str(w, "role", v->name[0] ? trigger_role_name(v->role) : NULL);
+	json_kv_str(w, "text", v->text);
+	json_kv_u64(w, "monotonic_ns", v->when_ns);
+	json_kv_u64(w, "realtime_ns", session_real_of_mono(s, v->when_ns));
+}
+
+static void journal_verdict(struct session *s, const char *kind, const struct verdict *v)
+{
+	struct text line = {0};
+	struct json_writer w;
+
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, kind);
+	json_object(&w);
+	if (!strcmp(kind, "stop"))
+		json_kv_str(&w, "reason", s->reason ? s->reason : "trigger");
+	write_verdict(s, &w, v);
+	json_object_end(&w);
+	json_object_end(&w);
+	journal(s, &line);
+}
+
+static void on_suspect_durable(void *arg, uint64_t ticket, bool durable)
+{
+	struct session *s = arg;
+
+	(void)ticket;
+	if (!durable)
+		log_error("what was recorded before the suspect could not be made durable");
+	loop_wakeup(s->finished);
+}
+
+static void flush_sources(struct session *s)
+{
+	for (size_t i = 0; i < s->source_count; i++)
+		if (s->sources[i].ops->flush)
+			s->sources[i].ops->flush(&s->sources[i]);
+}
+
+/* Durable at once, the window before it pinned, and on. */
+static void suspect(struct session *s, const struct verdict *v)
+{
+	uint64_t now = clock_mono_ns();
+	bool again = !strcmp(s->last_suspect, v->name) && now - s->suspect_said_ns < SUSPECT_SAY_NS;
+
+	spool_pin(s->spool, v->when_ns);
+	if (s->suspects++ < SUSPECTS_MAX)
+		journal_verdict(s, "suspect", v);
+	if (again)
+		return;
+	flush_sources(s);
+	(void)spool_sync(s->spool, on_suspect_durable, s);
+	s->suspect_said_ns = now;
+	(void)snprintf(s->last_suspect, sizeof(s->last_suspect), "%s", v->name);
+	log_notice("suspect %s: %s", v->name, v->text);
+}
+
+static void freeze(struct session *s)
+{
+	s->freeze_begun_ns = clock_mono_ns();
+	for (size_t i = 0; i < s->source_count; i++)
+		if (s->sources[i].ops->freeze)
+			s->sources[i].ops->freeze(&s->sources[i]);
+	s->frozen_ns = clock_mono_ns();
+}
+
+static void on_after(void *arg)
+{
+	struct session *s = arg;
+
+	freeze(s);
+	end_with(s, "trigger");
+}
+
+static void final(struct session *s, const struct verdict *v)
+{
+	uint64_t now, since;
+
+	/* Before anything else: everything else takes time, and the ring goes round. */
+	if (s->config->after_ns == 0)
+		freeze(s);
+	s->state = SESSION_AFTER;
+	s->final = *v;
+	journal_verdict(s, "stop", v);
+	spool_pin(s->spool, v->when_ns);
+	log_notice("trigger %s: %s", v->name, v->text);
+	if (s->config->after_ns == 0) {
+		end_with(s, "trigger");
+		return;
+	}
+	flush_sources(s);
+	(void)spool_sync(s->spool, NULL, NULL);
+	now = clock_mono_ns();
+	since = now > v->when_ns ? now - v->when_ns : 0;
+	(void)loop_timer_set(s->after,
+			     s->config->after_ns > since ? s->config->after_ns - since : 1, 0);
+}
+
+static void on_verdict(void *arg, const struct verdict *v)
+{
+	struct session *s = arg;
+
+	if (s->state == SESSION_FINISHING)
+		return;
+	if (v->role == ROLE_FINAL && s->state == SESSION_RECORDING)
+		final(s, v);
+	else
+		suspect(s, v);
+}
+
+/* ---- steps of arming ---- */
+
+static int open_loop(struct session *s, struct err *e)
+{
+	sigset_t set;
+	int r;
+
+	r = loop_open(&s->loop, e);
+	if (r < 0)
+		return r;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
+	r = loop_add_signals(s->loop, &set, on_signal, s, &s->signals, e);
+	if (r == 0)
+		r = loop_add_timer(s->loop, on_tick, s, &s->tick, e);
+	if (r == 0)
+		r = loop_add_timer(s->loop, on_after, s, &s->after, e);
+	if (r == 0)
+		r = loop_add_timer(s->loop, on_duration, s, &s->duration, e);
+	if (r == 0)
+		r = loop_add_wakeup(s->loop, on_tick, s, &s->finished, e);
+	return r;
+}
+
+static int open_spool(struct session *s, struct err *e)
+{
+	const struct record_config *c = s->config;
+
+	return spool_open(
+		&(struct spool_config){
+			.session_fd = s->dir_fd,
+			.limit_bytes = c->disk_bytes,
+			.lag_ns = c->lag_ms * NSEC_PER_MSEC,
+			.pin_ns = c->before_ns,
+			.memory_bytes = SPOOL_MEMORY_BYTES,
+			.streams = cpus_possible() + (unsigned int)source_list_count,
+			.dropped = on_spool_dropped,
+			.failed = on_spool_failed,
+			.arg = s,
+		},
+		&s->spool, e);
+}
+
+static int prepare_sources(struct session *s, struct err *e)
+{
+	for (size_t i = 0; i < source_list_count; i++) {
+		struct source *src = &s->sources[s->source_count++];
+		int r;
+
+		*src = (struct source){.ops = source_list[i], .session = s};
+		r = src->ops->prepare(src, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void write_facts(struct session *s, struct text *out)
+{
+	const struct record_config *c = s->config;
+	struct text version = {0};
+	struct json_writer w;
+	struct utsname u;
+	char boot_id[64] = "", addr[80];
+
+	if (file_load("/proc/sys/kernel/random/boot_id", 64, &version, NULL) == 0)
+		(void)snprintf(boot_id, sizeof(boot_id), "%.36s", text_c(&version));
+	text_reset(&version);
+	(void)uname(&u);
+
+	json_begin(&w, out, true);
+	json_object(&w);
+	json_kv_str(&w, "format", "scoutfs-trace-session");
+	json_kv_u64(&w, "version", 1);
+	json_kv_str(&w, "stem", s->stem);
+	json_kv_str(&w, "suffix", s->suffix);
+	json_kv_str(&w, "tool_version", PROJECT_VERSION);
+	json_kv_str(&w, "host", u.nodename);
+	json_kv_str(&w, "kernel", u.release);
+	json_kv_str(&w, "kernel_build", u.version);
+	json_kv_str(&w, "machine", u.machine);
+	if (file_load("/sys/module/scoutfs/version", 256, &version, NULL) == 0) {
+		version.len = strcspn(version.s ? version.s : "", "\n");
+		json_key(&w, "scoutfs_version");
+		json_str_n(&w, text_c(&version), version.len);
+	} else {
+		json_kv_str(&w, "scoutfs_version", NULL);
+	}
+	text_free(&version);
+	json_kv_str(&w, "boot_id", boot_id);
+	json_kv_u64(&w, "pid", (uint64_t)getpid());
+	json_kv_u64(&w, "created_realtime_ns", clock_real_ns());
+	json_kv_u64(&w, "created_monotonic_ns", clock_mono_ns());
+	json_kv_str(&w, "server", wire_addr_format(&c->server, addr, sizeof(addr)));
+	json_kv_str(&w, "server_ip", c->server_ip);
+	json_kv_u64(&w, "server_port", c->server_port);
+	json_key(&w, "command_line");
+	json_array(&w);
+	for (int i = 0; i < c->argc; i++)
+		json_str(&w, c->argv[i]);
+	json_array_end(&w);
+	json_key(&w, "budgets");
+	json_object(&w);
+	json_kv_u64(&w, "disk_bytes", c->disk_bytes);
+	json_kv_u64(&w, "ring_bytes", c->ring_bytes);
+	json_kv_u64(&w, "packet_ring_bytes", c->packet_ring_bytes);
+	json_kv_u64(&w, "spool_memory_bytes", SPOOL_MEMORY_BYTES);
+	json_kv_u64(&w, "lag_ms", c->lag_ms);
+	json_kv_u64(&w, "before_ns", c->before_ns);
+	json_kv_u64(&w, "after_ns", c->after_ns);
+	json_kv_u64(&w, "duration_ns", c->duration_ns);
+	json_object_end(&w);
+	json_key(&w, "triggers");
+	json_array(&w);
+	for (size_t i = 0; i < trigger_set_count(s->triggers); i++) {
+		const struct trigger *t = trigger_set_at(s->triggers, i);
+
+		json_object(&w);
+		json_kv_str(&w, "name", t->name);
+		json_kv_str(&w, "role", trigger_role_name(t->role));
+		json_kv_str(&w, "kind", t->ops->kind);
+		json_kv_str(&w, "spec", t->spec);
+		json_object_end(&w);
+	}
+	json_array_end(&w);
+	json_key(&w, "sources");
+	json_object(&w);
+	for (size_t i = 0; i < s->source_count; i++) {
+		json_key(&w, s->sources[i].ops->name);
+		json_object(&w);
+		if (s->sources[i].ops->facts)
+			s->sources[i].ops->facts(&s->sources[i], &w);
+		json_object_end(&w);
+	}
+	json_object_end(&w);
+	json_object_end(&w);
+	text_str(out, "\n");
+}
+
+/* From here on the folder alone is enough to make a bundle of whatever gets recorded. */
+static int make_prologue_durable(struct session *s, struct err *e)
+{
+	struct text facts = {0};
+	int r;
+
+	write_facts(s, &facts);
+	if (!text_ok(&facts)) {
+		text_free(&facts);
+		return err_nomem(e);
+	}
+	r = file_save_at(s->dir_fd, SESSION_FACTS, facts.s, facts.len, e);
+	text_free(&facts);
+	if (r == 0)
+		r = leftover_remember(s->config->run_dir, s->suffix, s->path, e);
+	if (r == 0)
+		r = spool_sync_wait(s->spool, e);
+	if (r == 0)
+		r = file_sync_dir(s->dir_fd, e);
+	return r == 0 ? file_sync_dir(s->output_fd, e) : r;
+}
+
+static int arm_triggers(struct session *s, struct err *e)
+{
+	int r;
+
+	s->trigger_env = (struct trigger_env){
+		.loop = s->loop,
+		.instance_name = s->recording->name,
+		.recording = s->config->after_ns == 0 ? s->recording : NULL,
+		.heartbeat_ns = &s->stats.heartbeat_ns,
+		.verdict = on_verdict,
+		.arg = s,
+	};
+	r = trigger_set_arm(s->triggers, &s->trigger_env, &s->proof, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < trigger_set_count(s->triggers); i++) {
+		const struct trigger *t = trigger_set_at(s->triggers, i);
+
+		if (!t->armed && t->role != ROLE_OFF)
+			log_warning("trigger %s is not armed: %s", t->name, t->why);
+	}
+	return 0;
+}
+
+static int start_sources(struct session *s, struct err *e)
+{
+	for (size_t i = 0; i < s->source_count; i++) {
+		int r = s->sources[i].ops->start(&s->sources[i], e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int start_timers(struct session *s, struct err *e)
+{
+	int r = loop_timer_set(s->tick, TICK_NS, TICK_NS);
+
+	if (r == 0 && s->config->duration_ns)
+		r = loop_timer_set(s->duration, s->config->duration_ns, 0);
+	return r < 0 ? err_errno(e, r, "cannot set a timer") : 0;
+}
+
+static int start_command(struct session *s, struct err *e)
+{
+	return s->config->command ? child_start(s->config->command, &s->command_pid, e) : 0;
+}
+
+/* ---- context, beside the recording ---- */
+
+static void *context_thread(void *arg)
+{
+	struct session_context *c = arg;
+	struct context_result result = {0};
+	struct err e = {0};
+
+	if (context_collect(c->session->dir_fd, c->moment, c->session->config->server_port,
+			    c->deadline_ns, &result, &e) < 0)
+		log_warning("context/%s: %s", c->moment, e.text);
+	return NULL;
+}
+
+static void context_wait(struct session *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->contexts); i++) {
+		if (s->contexts[i].running)
+			(void)pthread_join(s->contexts[i].thread, NULL);
+		s->contexts[i].running = false;
+	}
+}
+
+/* Beside everything else: commands may take seconds, and neither arming nor the end waits for them.
+ */
+static void context_begin(struct session *s, struct session_context *c, const char *moment,
+			  uint64_t limit_ns)
+{
+	c->moment = moment;
+	c->deadline_ns = clock_mono_ns() + limit_ns;
+	c->session = s;
+	c->running = pthread_create(&c->thread, NULL, context_thread, c) == 0;
+	if (!c->running)
+		log_warning("context/%s could not be collected: no thread to be had", moment);
+}
+
+/* ---- the end ---- */
+
+static int drain_sources(struct session *s, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = s->source_count; i-- > 0;) {
+		int one = s->sources[i].ops->drain(&s->sources[i], r == 0 ? e : NULL);
+
+		r = r < 0 ? r : one;
+	}
+	return r;
+}
+
+static void journal_totals(struct session *s)
+{
+	struct text line = {0};
+	struct json_writer w;
+
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, "totals");
+	json_object(&w);
+	for (size_t i = 0; i < s->source_count; i++)
+		json_kv_u64(&w, s->sources[i].ops->name, atomic_load(&s->sources[i].records));
+	json_kv_u64(&w, "heartbeats", atomic_load(&s->stats.heartbeats));
+	json_kv_u64(&w, "suspects", s->suspects);
+	json_kv_u64(&w, "newest_packet_monotonic_ns", atomic_load(&s->stats.newest_packet_ns));
+	json_object_end(&w);
+	json_object_end(&w);
+	journal(s, &line);
+}
+
+static void journal_command(struct session *s)
+{
+	struct text line = {0};
+	struct json_writer w;
+
+	if (!s->config->command)
+		return;
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, "command");
+	json_object(&w);
+	json_kv_bool(&w, "ended", s->command_pid == 0);
+	if (s->command_pid == 0 && WIFEXITED(s->command_status))
+		json_kv_i64(&w, "exit_status", WEXITSTATUS(s->command_status));
+	if (s->command_pid == 0 && WIFSIGNALED(s->command_status))
+		json_kv_i64(&w, "signal", WTERMSIG(s->command_status));
+	json_object_end(&w);
+	json_object_end(&w);
+	journal(s, &line);
+}
+
+static void journal_timings(struct session *s)
+{
+	struct text line = {0};
+	struct json_writer w;
+
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, "timings");
+	json_object(&w);
+	json_kv_u64(&w, "freeze_begun_monotonic_ns", s->freeze_begun_ns);
+	json_kv_u64(&w, "frozen_monotonic_ns", s->frozen_ns);
+	json_kv_u64(&w, "durable_monotonic_ns", s->durable_ns);
+	json_object_end(&w);
+	json_object_end(&w);
+	journal(s, &line);
+}
+
+/* Freeze, drain, durable: after this the raw data is safe whatever happens to us. */
+static int make_safe(struct session *s, struct err *e)
+{
+	int r, code;
+
+	if (!s->frozen_ns)
+		freeze(s);
+	r = drain_sources(s, e);
+	if (strcmp(s->reason, "trigger") != 0)
+		journal_verdict(s, "stop", &s->final);
+	journal_totals(s);
+	journal_command(s);
+	loss_flush(s->loss, s->spool);
+	code = spool_sync_wait(s->spool, r == 0 ? e : NULL);
+	r = r < 0 ? r : code;
+	s->durable_ns = clock_mono_ns();
+	journal_timings(s);
+	if (r == 0)
+		log_notice("raw data safe in %s", s->path);
+	return r;
+}
+
+static void epilogues(struct session *s)
+{
+	for (size_t i = 0; i < s->source_count; i++)
+		if (s->sources[i].ops->epilogue)
+			s->sources[i].ops->epilogue(&s->sources[i]);
+	loss_flush(s->loss, s->spool);
+}
+
+static void free_sources(struct session *s)
+{
+	while (s->source_count) {
+		struct source *src = &s->sources[--s->source_count];
+
+		src->ops->free(src);
+	}
+}
+
+static bool bundle_cancelled(void *arg)
+{
+	struct session *s = arg;
+
+	(void)loop_run_for(s->loop, 0, NULL);
+	return s->keep_raw;
+}
+
+static int make_bundle(struct session *s, struct record_result *ret, struct err *e)
+{
+	context_wait(s);
+	return finish(
+		&(struct finish_config){
+			.session_fd = s->dir_fd,
+			.session_path = s->path,
+			.output_dir = s->config->output_dir,
+			.cancelled = bundle_cancelled,
+			.arg = s,
+		},
+		ret, e);
+}
+
+static void say_kept(struct session *s, struct record_result *ret)
+{
+	(void)snprintf(ret->session, sizeof(ret->session), "%s", s->path);
+	log_notice("the raw data is kept in %s", s->path);
+	log_notice("make the bundle with: scoutfs-trace recover %s", s->path);
+}
+
+/* Whoever asked by `scoutfs-trace stop` waits for this. */
+static void answer_stop(struct session *s, const struct record_result *ret, const struct err *e)
+{
+	CLEANUP(text_free) struct text reply = {0};
+	struct json_writer w;
+
+	if (!s->control)
+		return;
+	json_begin(&w, &reply, false);
+	json_object(&w);
+	json_kv_str(&w, "bundle", ret->bundle[0] ? ret->bundle : NULL);
+	json_kv_bool(&w, "complete", ret->complete);
+	json_kv_str(&w, "session", ret->session[0] ? ret->session : NULL);
+	json_kv_str(&w, "error", e && e->code ? e->text : NULL);
+	json_object_end(&w);
+	text_str(&reply, "\n");
+	control_finish(s->control, text_c(&reply));
+}
+
+/* ---- the whole ---- */
+
+static void session_init(struct session *s, const struct record_config *c)
+{
+	*s = (struct session){.config = c, .output_fd = -1, .dir_fd = -1, .lock_fd = -1};
+	(void)pthread_mutex_init(&s->lock, NULL);
+}
+
+/* The mirror image of arming. What was recorded stays where it is; an unarmed folder goes. */
+static void session_done(struct session *s)
+{
+	log_live(NULL);
+	context_wait(s);
+	trigger_set_free(s->triggers);
+	free_sources(s);
+	spool_free(s->spool);
+	loss_free(s->loss);
+	control_free(s->control);
+	loop_free(s->loop);
+	if (s->suffix[0])
+		leftover_forget(s->config->run_dir, s->suffix);
+	closep(&s->dir_fd);
+	closep(&s->output_fd);
+	closep(&s->lock_fd);
+	text_free(&s->proof);
+	(void)pthread_mutex_destroy(&s->lock);
+}
+
+static int control_status(void *arg, struct text *json)
+{
+	return session_status_json(arg, json);
+}
+
+/* Everything up to the first event. */
+static int arm(struct session *s, struct err *e)
+{
+	int r = open_loop(s, e);
+
+	if (r == 0)
+		r = s->lock_fd = recorder_lock(s->config->run_dir, e);
+	if (r >= 0)
+		r = leftover_clear(s->config->run_dir, e);
+	if (r == 0)
+		r = trigger_set_build(s->config, &s->triggers, e);
+	if (r == 0)
+		r = name_session(s, e);
+	if (r == 0)
+		r = make_folder(s, e);
+	if (r == 0)
+		r = loss_open(&s->loss, e);
+	if (r == 0)
+		r = open_spool(s, e);
+	if (r == 0)
+		r = control_open(s->config->run_dir, s->loop, control_status, on_stop_request, s,
+				 &s->control, e);
+	if (r == 0)
+		r = prepare_sources(s, e);
+	if (r == 0)
+		r = spool_start(s->spool, e);
+	if (r == 0)
+		r = make_prologue_durable(s, e);
+	if (r == 0)
+		r = arm_triggers(s, e);
+	if (r == 0)
+		r = loop_run_for(s->loop, 0, e);
+	if (r >= 0 && s->stop_asked)
+		r = err_set(e, -EINTR, "stopped before recording began; nothing was kept");
+	return r < 0 ? r : 0;
+}
+
+static int record(struct session *s, struct err *e)
+{
+	int r;
+
+	s->state = SESSION_RECORDING;
+	s->armed_mono_ns = clock_mono_ns();
+	s->armed_real_ns = clock_real_ns();
+	r = start_sources(s, e);
+	if (r == 0)
+		r = start_timers(s, e);
+	if (r == 0)
+		r = start_command(s, e);
+	if (r < 0)
+		return r;
+	log_notice("armed; recording in %s", s->path);
+	log_info("%s", text_c(&s->proof));
+	context_begin(s, &s->contexts[0], "start", CONTEXT_START_NS);
+	return loop_run(s->loop, e);
+}
+
+/* A folder in which nothing was recorded helps nobody. */
+static void remove_folder(struct session *s)
+{
+	struct err e = {0};
+
+	spool_free(take_ptr(s->spool));
+	if (s->dir_fd < 0)
+		return;
+	if (file_remove_tree_at(s->output_fd, s->stem, &e) < 0)
+		log_warning("%s", e.text);
+	(void)close(take_fd(&s->dir_fd));
+}
+
+/**
+ * record_run() - record until a trigger, a signal or another end, and make the bundle
+ * @c:   checked (check_run()) and with c->server resolved; borrowed
+ * @ret: set when 0 is returned; ret->json is the caller's to free
+ * @e:   filled on failure
+ *
+ * Blocks the signals that end a recording in the calling thread while it runs. When making the
+ * bundle fails or is given up, the raw data stays and ret->session says where.
+ *
+ * Return: 0; a negative errno when nothing was recorded, or when no bundle could be made of it.
+ */
+int record_run(const struct record_config *c, struct record_result *ret, struct err *e)
+{
+	CLEANUP(session_done) struct session s;
+	int r;
+
+	session_init(&s, c);
+	r = arm(&s, e);
+	if (r == 0)
+		r = record(&s, e);
+	if (r < 0) {
+		trigger_set_disarm(s.triggers);
+		free_sources(&s);
+		remove_folder(&s);
+		return r;
+	}
+
+	log_live(NULL);
+	context_begin(&s, &s.contexts[1], "end", CONTEXT_END_NS);
+	r = make_safe(&s, e);
+	if (r < 0)
+		log_error("%s", e->text);
+	trigger_set_disarm(s.triggers);
+	epilogues(&s);
+	free_sources(&s);
+	(void)spool_close(s.spool, NULL);
+
+	r = s.keep_raw ? -ECANCELED : make_bundle(&s, ret, e);
+	if (r == -ECANCELED) {
+		say_kept(&s, ret);
+		r = 0;
+	} else if (r < 0) {
+		say_kept(&s, ret);
+	} else {
+		spool_free(take_ptr(s.spool));
+		remove_folder(&s);
+	}
+	answer_stop(&s, ret, r < 0 ? e : NULL);
+	return r;
+}

@@ -19,17 +19,18 @@
 #include "trigger.h"
 
 /* Files of a session folder; the spool's own are in spool.h and format/segment.h. */
-#define SESSION_FACTS "session.json"	       /* written once, durable before the first event */
-#define SESSION_TRACE_HEAD "trace-head.zst" /* head of trace.dat (format/tracedat.h), one zstd frame */
+#define SESSION_FACTS "session.json" /* written once, durable before the first event */
+#define SESSION_TRACE_HEAD \
+	"trace-head.zst" /* head of trace.dat (format/tracedat.h), one zstd frame */
 #define SESSION_PACKETS_HEAD "packets-head" /* pcap file header */
-#define SESSION_CLOCKS_HEAD "clocks-head" /* column names of clocks.csv */
+#define SESSION_CLOCKS_HEAD "clocks-head"   /* column names of clocks.csv */
 #define SESSION_CONTEXT "context"
 
 /* Figures that sources publish and the status line and `status` show. */
 struct session_stats {
-	_Atomic uint64_t events;      /* trace events drained */
+	_Atomic uint64_t events; /* trace events drained */
 	_Atomic uint64_t packets;
-	_Atomic uint64_t heartbeats;  /* of the server */
+	_Atomic uint64_t heartbeats;   /* of the server */
 	_Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC stamp of the newest one; 0 none */
 	_Atomic uint64_t log_records;
 	_Atomic uint64_t newest_packet_ns; /* CLOCK_MONOTONIC */
@@ -38,13 +39,15 @@ struct session_stats {
 	_Atomic uint64_t local_bound_ns;
 };
 
+enum session_state { SESSION_ARMING, SESSION_RECORDING, SESSION_AFTER, SESSION_FINISHING };
+
 struct session {
 	const struct record_config *config;
 	char suffix[7];
-	char stem[256];	     /* scoutfs-trace.<host>.<YYYY-MMDD-HHMM>.<XXXXXX> */
-	char path[4096];     /* of the session folder */
-	int output_fd;	     /* folder that holds it and will hold the bundle */
-	int dir_fd;	     /* the session folder */
+	char stem[256];	 /* scoutfs-trace.<host>.<YYYY-MMDD-HHMM>.<XXXXXX> */
+	char path[4096]; /* of the session folder */
+	int output_fd;	 /* folder that holds it and will hold the bundle */
+	int dir_fd;	 /* the session folder */
 	struct loop *loop;
 	struct spool *spool;
 	struct loss_ledger *loss;
@@ -52,13 +55,46 @@ struct session {
 	struct source sources[8];
 	size_t source_count;
 	struct session_stats stats;
-	pthread_mutex_t lock; /* source .why */
+	pthread_mutex_t lock;		  /* source .why */
 	const struct instance *recording; /* made by source_ftrace; NULL before */
-	/* ... the lifecycle's own state follows in session.c */
-	void *life;
+
+	/* The lifecycle's own; others only read it. */
+	int lock_fd; /* the run folder's lock */
+	enum session_state state;
+	bool stop_asked;    /* before arming: give up; while recording: finalise */
+	bool keep_raw;	    /* a second signal: no bundle */
+	const char *reason; /* trigger, signal, duration, command, stop; NULL while it goes on */
+	char signal_name[16];
+	struct verdict final; /* valid when reason is set */
+	uint64_t armed_mono_ns, armed_real_ns;
+	uint64_t freeze_begun_ns, frozen_ns, durable_ns;
+	uint64_t suspects;
+	uint64_t suspect_said_ns;
+	char last_suspect[64];
+	struct text proof;
+	struct trigger_env trigger_env;
+	struct control_server *control;
+	struct loop_source *signals, *tick, *after, *duration, *finished;
+	pid_t command_pid;
+	int command_status; /* as waitpid() gives it */
+	struct session_context {
+		pthread_t thread;
+		bool running;
+		const char *moment;
+		uint64_t deadline_ns;
+		struct session *session;
+	} contexts[2]; /* start, end */
+	struct session_rates {
+		uint64_t at_ns, events, packets, heartbeats, written;
+		double events_per_s, packets_per_s, heartbeats_per_s, written_per_s;
+	} rates;
 };
 
 struct source *session_source(struct session *s, const char *name);
+/* session_status.c: what the recorder says about itself while it runs. */
+void session_tick(struct session *s);
+int session_status_json(struct session *s, struct text *out);
+const char *session_state_name(enum session_state state);
 /* Where a CLOCK_REALTIME stamp lies on CLOCK_MONOTONIC by the newest anchor, and back. */
 uint64_t session_mono_of_real(struct session *s, uint64_t real_ns);
 uint64_t session_real_of_mono(struct session *s, uint64_t mono_ns);

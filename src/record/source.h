@@ -28,11 +28,12 @@ struct source_ops {
 	const char *name;
 	int (*prepare)(struct source *s, struct err *e);
 	int (*start)(struct source *s, struct err *e);
-	void (*flush)(struct source *s); /* may be NULL */
+	void (*flush)(struct source *s);  /* may be NULL */
 	void (*freeze)(struct source *s); /* may be NULL */
 	int (*drain)(struct source *s, struct err *e);
 	void (*epilogue)(struct source *s); /* may be NULL */
-	void (*facts)(struct source *s, struct json_writer *w); /* members for session.json; may be NULL */
+	void (*facts)(struct source *s,
+		      struct json_writer *w); /* members for session.json; may be NULL */
 	void (*free)(struct source *s);
 };
 
@@ -40,12 +41,13 @@ struct source {
 	const struct source_ops *ops;
 	struct session *session;
 	_Atomic int status; /* enum source_status */
-	char why[512];	    /* guarded by the session's lock once threads run: see source_degrade() */
+	char why[512]; /* guarded by the session's lock once threads run: see source_degrade() */
 	_Atomic uint64_t records;
 	void *priv;
 };
 
-extern const struct source_ops source_ftrace_ops, source_packets_ops, source_kmsg_ops, source_clocks_ops;
+extern const struct source_ops source_ftrace_ops, source_packets_ops, source_kmsg_ops,
+	source_clocks_ops;
 extern const struct source_ops *const source_list[];
 extern const size_t source_list_count;
 

@@ -21,8 +21,7 @@
 #define LOCAL_TRIES 5
 #define STEP_NS (10 * (int64_t)NSEC_PER_MSEC) /* a slew moves 0.5 ms a second at most */
 
-static const char clocks_columns[] =
-	"monotonic_ns,realtime_ns,boottime_ns,tai_ns,bound_ns\n";
+static const char clocks_columns[] = "monotonic_ns,realtime_ns,boottime_ns,tai_ns,bound_ns\n";
 
 struct clocks {
 	struct spool_stream *stream;
@@ -32,8 +31,10 @@ struct clocks {
 
 /* ---- local_clock() ---- */
 
-/* The stamp of the marker in the text of a trace file: "... 123.456789: tracing_mark_write: KEY". */
-static int find_marker(const struct instance *i, const char *key, uint64_t *ret_local_ns, struct err *e)
+/* The stamp of the marker in the text of a trace file: "... 123.456789: tracing_mark_write: KEY".
+ */
+static int find_marker(const struct instance *i, const char *key, uint64_t *ret_local_ns,
+		       struct err *e)
 {
 	struct text trace = {0};
 	unsigned long long s, us;
@@ -192,9 +193,10 @@ static int clocks_prepare(struct source *s, struct err *e)
 	atomic_store(&s->session->stats.real_offset_ns, c->offset_ns);
 	journal_anchor(s, "prepare", &a);
 	if (anchor_local(s, "start") < 0)
-		source_degrade(s, SOURCE_DEGRADED,
-			       "the kernel log's clock could not be anchored; its times may be off by "
-			       "some 50 ms");
+		source_degrade(
+			s, SOURCE_DEGRADED,
+			"the kernel log's clock could not be anchored; its times may be off by "
+			"some 50 ms");
 	else
 		journal_local(s, "start");
 	r = file_save_at(s->session->dir_fd, SESSION_CLOCKS_HEAD, clocks_columns,

@@ -28,7 +28,8 @@
 #define PASS_BUSY_NS (20 * NSEC_PER_MSEC)
 #define PASS_IDLE_NS (200 * NSEC_PER_MSEC)
 #define RING_KB_MIN 64
-#define RING_KB_MAX (64 * 1024) /* more than this does not help a reader that is this far behind */
+#define RING_KB_MAX (64 * 1024) /* more than this does not help a reader that is this far behind \
+				 */
 #define FORMAT_MAX_BYTES (1 * MIB)
 #define KALLSYMS_MAX_BYTES (64 * MIB)
 #define COMMS_EVERY_NS NSEC_PER_SEC
@@ -45,7 +46,7 @@ struct ftrace {
 	struct rings rings;
 	struct pump pump;
 	int tracing_on_fd;
-	uint64_t ring_kb;	 /* per CPU, granted */
+	uint64_t ring_kb; /* per CPU, granted */
 	uint64_t ring_wanted_kb;
 	uint64_t comms_next_ns;
 	char *trace_clock;
@@ -66,13 +67,15 @@ static int parse_specs(struct source *s, struct err *e)
 		return err_nomem(e);
 	for (size_t i = 0; i < want; i++) {
 		bool basic = i < ARRAY_SIZE(basic_events);
-		const char *text = basic ? basic_events[i] : c->events[i - ARRAY_SIZE(basic_events)];
+		const char *text =
+			basic ? basic_events[i] : c->events[i - ARRAY_SIZE(basic_events)];
 		struct event_spec *spec = &f->specs[f->spec_count];
 		int r = event_spec_parse(text, spec, e);
 
 		if (r < 0)
 			return r;
-		if (basic && !instance_event_exists(spec->system, spec->event[0] ? spec->event : NULL)) {
+		if (basic &&
+		    !instance_event_exists(spec->system, spec->event[0] ? spec->event : NULL)) {
 			source_degrade(s, SOURCE_DEGRADED, "this kernel has no events %s", text);
 			continue;
 		}
@@ -81,12 +84,14 @@ static int parse_specs(struct source *s, struct err *e)
 	return 0;
 }
 
-static int enable_spec(const struct instance *i, const struct event_spec *spec, bool on, struct err *e)
+static int enable_spec(const struct instance *i, const struct event_spec *spec, bool on,
+		       struct err *e)
 {
 	char file[256];
 
 	if (spec->event[0])
-		(void)snprintf(file, sizeof(file), "events/%s/%s/enable", spec->system, spec->event);
+		(void)snprintf(file, sizeof(file), "events/%s/%s/enable", spec->system,
+			       spec->event);
 	else
 		(void)snprintf(file, sizeof(file), "events/%s/enable", spec->system);
 	return instance_write(i, file, on ? "1" : "0", e);
@@ -235,7 +240,8 @@ static int save_head(struct source *s, int tracing_fd, struct err *e)
 		r = load_formats(f, events_fd, &formats, e);
 	if (r == 0) {
 		load_kallsyms(&kallsyms);
-		(void)file_load_at(tracing_fd, "printk_formats", FORMAT_MAX_BYTES * 16, &printk, NULL);
+		(void)file_load_at(tracing_fd, "printk_formats", FORMAT_MAX_BYTES * 16, &printk,
+				   NULL);
 		r = tracedat_write_head(
 			&(struct tracedat_head){
 				.page_bytes = f->rings.layout.page_bytes,
@@ -273,7 +279,8 @@ static int size_rings(struct source *s, struct err *e)
 	if (f->ring_kb < f->ring_wanted_kb)
 		source_degrade(s, SOURCE_DEGRADED,
 			       "the kernel granted rings of %llu KiB per CPU instead of %llu KiB",
-			       (unsigned long long)f->ring_kb, (unsigned long long)f->ring_wanted_kb);
+			       (unsigned long long)f->ring_kb,
+			       (unsigned long long)f->ring_wanted_kb);
 	return 0;
 }
 
@@ -401,7 +408,8 @@ static void ftrace_freeze(struct source *s)
 	struct ftrace *f = s->priv;
 
 	if (write(f->tracing_on_fd, "0", 1) != 1)
-		source_degrade(s, SOURCE_DEGRADED, "the ring could not be stopped: %s", strerror(errno));
+		source_degrade(s, SOURCE_DEGRADED, "the ring could not be stopped: %s",
+			       strerror(errno));
 }
 
 static void journal_stats(struct source *s)

@@ -17,8 +17,9 @@
 
 #include "session.h"
 
-#define KMSG_RECORD_MAX 8192	/* a read() of /dev/kmsg gives one record, at most 8 KiB (printk.c) */
-#define KMSG_BURST 256		/* records a callback, so that a flood leaves the loop its other work */
+#define KMSG_RECORD_MAX 8192 /* a read() of /dev/kmsg gives one record, at most 8 KiB (printk.c) \
+			      */
+#define KMSG_BURST 256 /* records a callback, so that a flood leaves the loop its other work */
 #define BACKLOG_MAX (32 * MIB)
 
 struct kmsg_source {
@@ -47,7 +48,8 @@ static void note_hole(struct source *s, const struct kmsg_record *r, uint64_t mo
 
 	if (k->any && r->seq > k->next_seq)
 		loss_note(s->session->loss, LOSS_FAULT, "kmsg", 0, k->last_ns, mono_ns,
-			  r->seq - k->next_seq, "the kernel log overwrote records before they were read");
+			  r->seq - k->next_seq,
+			  "the kernel log overwrote records before they were read");
 	k->next_seq = r->seq + 1;
 	k->any = true;
 	k->last_ns = mono_ns;
@@ -65,7 +67,8 @@ static int next_record(struct kmsg_source *k, char *buf, struct kmsg_record *ret
 		} else if (n == 0 || errno == EAGAIN) {
 			return 0;
 		} else if (errno != EPIPE && errno != EINTR) {
-			/* EPIPE: the next record was overwritten; the one after it shows how many. */
+			/* EPIPE: the next record was overwritten; the one after it shows how many.
+			 */
 			return -errno;
 		}
 	}
@@ -115,7 +118,8 @@ static void on_readable(void *arg, int fd, uint32_t events)
 		keep(s, &record);
 	}
 	if (r < 0) {
-		source_degrade(s, SOURCE_FAILED, "/dev/kmsg could not be read any more: %s", strerror(-r));
+		source_degrade(s, SOURCE_FAILED, "/dev/kmsg could not be read any more: %s",
+			       strerror(-r));
 		loop_source_free(take_ptr(k->watch));
 	}
 }
@@ -175,14 +179,16 @@ static void spool_backlog(struct source *s)
 	struct spool_span span = k->backlog_span;
 
 	while (at < end) {
-		const char *stop = end - at > (long)(32 * KIB) ? memchr(at + 32 * KIB, '\n',
-								      (size_t)(end - at) - 32 * KIB)
-							       : NULL;
+		const char *stop =
+			end - at > (long)(32 * KIB)
+				? memchr(at + 32 * KIB, '\n', (size_t)(end - at) - 32 * KIB)
+				: NULL;
 
 		stop = stop ? stop + 1 : end;
 		if (spool_append(k->stream, at, (size_t)(stop - at), &span) < 0)
-			loss_note(s->session->loss, LOSS_FAULT, "kmsg", 0, span.first_ns, span.last_ns,
-				  LOSS_UNKNOWN, "no memory for the kernel log's backlog");
+			loss_note(s->session->loss, LOSS_FAULT, "kmsg", 0, span.first_ns,
+				  span.last_ns, LOSS_UNKNOWN,
+				  "no memory for the kernel log's backlog");
 		/* Counted once, with the first piece. */
 		span.records = 0;
 		at = stop;

@@ -42,8 +42,8 @@ struct packets {
 	size_t batch_used;
 	struct spool_span span;
 	uint64_t stats_next_ns, stats_last_ns;
-	uint64_t drops_noted;	/* of this capture's pcap_stats */
-	uint64_t gone_ns;	/* when the device went; 0 while it is there */
+	uint64_t drops_noted; /* of this capture's pcap_stats */
+	uint64_t gone_ns;     /* when the device went; 0 while it is there */
 	uint64_t reopen_next_ns;
 	uint64_t newest_ns;
 };
@@ -101,8 +101,8 @@ static int set_filter(pcap_t *p, const char *ip, uint16_t port, struct err *e)
  *
  * Return: 0; -EPERM; -ENODEV; -ENETDOWN; -EIO for what else libpcap says.
  */
-int packets_open(const char *interface, const char *ip, uint16_t port, uint64_t ring_bytes, pcap_t **ret,
-		 struct err *e)
+int packets_open(const char *interface, const char *ip, uint16_t port, uint64_t ring_bytes,
+		 pcap_t **ret, struct err *e)
 {
 	char text[PCAP_ERRBUF_SIZE];
 	pcap_t *p = pcap_create(interface, text);
@@ -123,8 +123,8 @@ int packets_open(const char *interface, const char *ip, uint16_t port, uint64_t 
 							    : -EIO;
 		const char *more = pcap_geterr(p);
 
-		(void)err_set(e, code, "cannot capture on %s: %s%s%s", interface, pcap_statustostr(r),
-			      more && *more ? ": " : "", more ? more : "");
+		(void)err_set(e, code, "cannot capture on %s: %s%s%s", interface,
+			      pcap_statustostr(r), more && *more ? ": " : "", more ? more : "");
 		pcap_close(p);
 		return code;
 	}
@@ -149,8 +149,9 @@ static void hand_over(struct source *s)
 	if (!p->batch_used)
 		return;
 	if (spool_append(p->stream, p->batch, p->batch_used, &p->span) < 0)
-		loss_note(s->session->loss, LOSS_FAULT, "packets", 0, p->span.first_ns, p->span.last_ns,
-			  p->span.records, "no memory to hand packets to the spool");
+		loss_note(s->session->loss, LOSS_FAULT, "packets", 0, p->span.first_ns,
+			  p->span.last_ns, p->span.records,
+			  "no memory to hand packets to the spool");
 	p->batch_used = 0;
 	p->span = (struct spool_span){0};
 }
@@ -174,7 +175,8 @@ static void watch_heartbeat(struct source *s, const uint8_t *bytes, size_t n, ui
 static uint64_t real_stamp(pcap_t *p, const struct pcap_pkthdr *h)
 {
 	/* With nanosecond precision libpcap puts nanoseconds into tv_usec. */
-	uint64_t unit = pcap_get_tstamp_precision(p) == PCAP_TSTAMP_PRECISION_NANO ? 1 : NSEC_PER_USEC;
+	uint64_t unit =
+		pcap_get_tstamp_precision(p) == PCAP_TSTAMP_PRECISION_NANO ? 1 : NSEC_PER_USEC;
 
 	return (uint64_t)h->ts.tv_sec * NSEC_PER_SEC + (uint64_t)h->ts.tv_usec * unit;
 }
@@ -337,7 +339,8 @@ static int packets_prepare(struct source *s, struct err *e)
 	if (r < 0)
 		return r;
 	p->link_type = DLT_LINUX_SLL;
-	r = packets_open(c->interface, c->server_ip, c->server_port, c->packet_ring_bytes, &p->pcap, &why);
+	r = packets_open(c->interface, c->server_ip, c->server_port, c->packet_ring_bytes, &p->pcap,
+			 &why);
 	if (r < 0)
 		source_degrade(s, SOURCE_FAILED, "%s", why.text);
 	else

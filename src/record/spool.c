@@ -41,11 +41,12 @@
 #include "base/text.h"
 #include "format/segment.h"
 
-#define SPOOL_LEVEL 1 /* zstd; level 3 gains 4 % on real scoutfs pages and takes half as long again */
+#define SPOOL_LEVEL \
+	1 /* zstd; level 3 gains 4 % on real scoutfs pages and takes half as long again */
 #define CHUNK_MIN_BYTES (64 * KIB)
 #define CHUNK_MAX_BYTES (512 * KIB)
 #define CHUNK_AGE_NS (60 * NSEC_PER_SEC) /* an open chunk is sealed by then, however short */
-#define SEGMENTS 32			 /* how finely retention works: the budget in so many files */
+#define SEGMENTS 32 /* how finely retention works: the budget in so many files */
 #define SEGMENT_MIN_BYTES (256 * KIB)
 #define SEGMENT_MAX_BYTES (256 * MIB)
 #define TAIL_MAX_BYTES (16 * MIB)
@@ -165,7 +166,8 @@ static bool is_pinned(const struct spool *s, const struct segment *g)
 	return false;
 }
 
-/* The segment that goes next: the oldest that no pin holds; pins may hold half the budget at most. */
+/* The segment that goes next: the oldest that no pin holds; pins may hold half the budget at most.
+ */
 static size_t pick_oldest(struct spool *s)
 {
 	uint64_t pinned;
@@ -193,10 +195,12 @@ static size_t pick_oldest(struct spool *s)
 static void forget_segment(struct spool *s, size_t i)
 {
 	s->segment_count--;
-	memmove(s->segments + i, s->segments + i + 1, (s->segment_count - i) * sizeof(*s->segments));
+	memmove(s->segments + i, s->segments + i + 1,
+		(s->segment_count - i) * sizeof(*s->segments));
 }
 
-/* Hold @bytes for the file without changing its length. Not every file system can: then nothing is held. */
+/* Hold @bytes for the file without changing its length. Not every file system can: then nothing is
+ * held. */
 static int reserve_space(int fd, uint64_t bytes)
 {
 	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0)
@@ -251,7 +255,8 @@ static int recycle_oldest(struct spool *s, const char *name)
 	if (fd < 0 || ftruncate(fd, 0) < 0)
 		return -errno;
 	(void)reserve_space(fd, s->segment_bytes);
-	return renameat(s->config.session_fd, old_name, s->config.session_fd, name) < 0 ? -errno : 0;
+	return renameat(s->config.session_fd, old_name, s->config.session_fd, name) < 0 ? -errno
+											: 0;
 }
 
 static int sync_segment(struct spool *s)
@@ -273,7 +278,8 @@ static int push_segment(struct spool *s, uint32_t number)
 		s->segments = more;
 		s->segment_room = room;
 	}
-	s->segments[s->segment_count++] = (struct segment){.number = number, .first_ns = UINT64_MAX};
+	s->segments[s->segment_count++] =
+		(struct segment){.number = number, .first_ns = UINT64_MAX};
 	return 0;
 }
 
@@ -294,7 +300,7 @@ static int next_segment(struct spool *s)
 	if (s->reserves) {
 		(void)snprintf(reserve, sizeof(reserve), SEGMENT_RESERVE, --s->reserves);
 		r = renameat(s->config.session_fd, reserve, s->config.session_fd, name) < 0 ? -errno
-											   : 0;
+											    : 0;
 	} else if (!s->config.resume) {
 		r = recycle_oldest(s, name);
 	} else {
@@ -303,7 +309,8 @@ static int next_segment(struct spool *s)
 	if (r < 0)
 		return r;
 	fd = openat(s->config.session_fd, name,
-		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (s->config.resume ? O_CREAT | O_EXCL : 0),
+		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
+			    (s->config.resume ? O_CREAT | O_EXCL : 0),
 		    0600);
 	if (fd < 0)
 		return -errno;
@@ -409,7 +416,8 @@ static void write_sealed(struct spool *s, struct sealed *q)
 		r = append_to_segment(s, &q->chunk);
 	if (r < 0) {
 		report_failure(s, r, "cannot write to the spool");
-		report_dropped(s, "the disk refused a chunk", q->chunk.first_ns, q->chunk.last_ns, 1);
+		report_dropped(s, "the disk refused a chunk", q->chunk.first_ns, q->chunk.last_ns,
+			       1);
 	}
 	pthread_mutex_lock(&s->lock);
 	s->memory_bytes -= q->room;
@@ -519,8 +527,8 @@ static int put(struct spool_stream *st, const void *bytes, size_t n, const struc
 	}
 	st->dirty = true;
 	st->page_last_ns = span->last_ns;
-	st->span.first_ns = st->span.records ? min_of(st->span.first_ns, span->first_ns)
-					     : span->first_ns;
+	st->span.first_ns =
+		st->span.records ? min_of(st->span.first_ns, span->first_ns) : span->first_ns;
 	st->span.last_ns = max_of(st->span.last_ns, span->last_ns);
 	st->span.records += span->records;
 	st->span.lost += span->lost;
@@ -726,7 +734,8 @@ static int sync_all(struct spool *s)
 	if (all)
 		r = empty_tail(s);
 	r = first_error(r, write_tail(s));
-	/* A chunk that was open when the sync began may have been sealed before the tail got to it. */
+	/* A chunk that was open when the sync began may have been sealed before the tail got to it.
+	 */
 	write_queue(s, take_queue(s));
 	r = first_error(r, sync_segment(s));
 	r = first_error(r, sync_if(s->tail_fd, &s->tail_dirty));
@@ -826,7 +835,8 @@ static void *writer(void *arg)
  *
  * Return: 0; -ENOMEM; -E2BIG when @n is longer than a chunk can be.
  */
-int spool_append(struct spool_stream *st, const void *bytes, size_t n, const struct spool_span *span)
+int spool_append(struct spool_stream *st, const void *bytes, size_t n,
+		 const struct spool_span *span)
 {
 	struct spool *s = st->spool;
 	int r;
@@ -895,7 +905,8 @@ void spool_comms(struct spool *s, const char *lines, size_t n)
  *
  * Return: the ticket that @done will be given.
  */
-uint64_t spool_sync(struct spool *s, void (*done)(void *arg, uint64_t ticket, bool durable), void *arg)
+uint64_t spool_sync(struct spool *s, void (*done)(void *arg, uint64_t ticket, bool durable),
+		    void *arg)
 {
 	struct waiter *w = done ? calloc(1, sizeof(*w)) : NULL;
 	uint64_t ticket;
@@ -903,7 +914,8 @@ uint64_t spool_sync(struct spool *s, void (*done)(void *arg, uint64_t ticket, bo
 	pthread_mutex_lock(&s->lock);
 	ticket = ++s->asked;
 	if (w) {
-		*w = (struct waiter){.next = s->waiters, .ticket = ticket, .done = done, .arg = arg};
+		*w = (struct waiter){
+			.next = s->waiters, .ticket = ticket, .done = done, .arg = arg};
 		s->waiters = w;
 	}
 	pthread_cond_signal(&s->work);
@@ -1081,7 +1093,8 @@ int spool_open(const struct spool_config *c, struct spool **ret, struct err *e)
 	int r;
 
 	if (!c->resume && c->limit_bytes < SPOOL_LIMIT_MIN)
-		return err_set(e, -EINVAL, "a disk budget of %llu bytes is too small: at least %llu MiB",
+		return err_set(e, -EINVAL,
+			       "a disk budget of %llu bytes is too small: at least %llu MiB",
 			       (unsigned long long)c->limit_bytes,
 			       (unsigned long long)(SPOOL_LIMIT_MIN / MIB));
 	s = calloc(1, sizeof(*s));
@@ -1128,7 +1141,8 @@ int spool_stream_add(struct spool *s, enum chunk_stream kind, uint32_t id,
 	st = calloc(1, sizeof(*st));
 	if (!st)
 		return err_nomem(e);
-	*st = (struct spool_stream){.spool = s, .kind = kind, .id = id, .ring = ring, .sequence = 1};
+	*st = (struct spool_stream){
+		.spool = s, .kind = kind, .id = id, .ring = ring, .sequence = 1};
 	s->streams[s->stream_count++] = st;
 	*ret = st;
 	return 0;
@@ -1160,7 +1174,8 @@ static int take_over(struct spool *s, struct err *e)
 			st->bytes = take_ptr(t->bytes);
 			st->used = st->room = t->chunk.raw_bytes;
 			s->memory_bytes += st->room;
-			/* Its last page is complete as it is: what follows comes from another read. */
+			/* Its last page is complete as it is: what follows comes from another read.
+			 */
 			r = seal(st);
 			if (r < 0)
 				return err_nomem(e);

@@ -14,15 +14,17 @@ struct spool;
 struct spool_stream;
 
 struct spool_config {
-	int session_fd;	      /* the session folder; borrowed */
-	uint64_t limit_bytes; /* segments and tail together, reserved at the start */
-	uint64_t lag_ns;      /* what is older is durable */
-	uint64_t pin_ns;      /* window before a suspect that is kept whatever comes */
+	int session_fd;	       /* the session folder; borrowed */
+	uint64_t limit_bytes;  /* segments and tail together, reserved at the start */
+	uint64_t lag_ns;       /* what is older is durable */
+	uint64_t pin_ns;       /* window before a suspect that is kept whatever comes */
 	uint64_t memory_bytes; /* all buffers together */
-	unsigned int streams; /* how many will be added */
-	bool resume;	      /* go on where a dead recorder stopped: nothing is reserved, nothing dropped */
-	/* Called by the writer thread, without locks, for what retention or the disk took; may be NULL. */
-	void (*dropped)(void *arg, const char *why, uint64_t from_ns, uint64_t to_ns, uint64_t chunks);
+	unsigned int streams;  /* how many will be added */
+	bool resume; /* go on where a dead recorder stopped: nothing is reserved, nothing dropped */
+	/* Called by the writer thread, without locks, for what retention or the disk took; may be
+	 * NULL. */
+	void (*dropped)(void *arg, const char *why, uint64_t from_ns, uint64_t to_ns,
+			uint64_t chunks);
 	void (*failed)(void *arg, const struct err *e);
 	void *arg;
 };
@@ -34,11 +36,11 @@ struct spool_span {
 };
 
 struct spool_stats {
-	uint64_t disk_bytes;	 /* in use on disk */
-	uint64_t written_bytes;	 /* since the start */
-	uint64_t raw_bytes;	 /* since the start */
+	uint64_t disk_bytes;	/* in use on disk */
+	uint64_t written_bytes; /* since the start */
+	uint64_t raw_bytes;	/* since the start */
 	uint64_t memory_bytes;
-	uint64_t oldest_ns;	 /* first stamp still kept */
+	uint64_t oldest_ns; /* first stamp still kept */
 	uint64_t dropped_segments;
 	uint64_t syncs;
 	uint64_t worst_sync_ns;
@@ -56,20 +58,25 @@ int spool_stream_add(struct spool *s, enum chunk_stream kind, uint32_t id,
 int spool_start(struct spool *s, struct err *e);
 
 /* Pump threads. Copies; waits for the writer when memory is full. -EIO once the spool failed. */
-int spool_append(struct spool_stream *st, const void *bytes, size_t n, const struct spool_span *span);
+int spool_append(struct spool_stream *st, const void *bytes, size_t n,
+		 const struct spool_span *span);
 /* The loop thread: never waits; -EAGAIN (nothing taken) when memory is full. */
-int spool_try_append(struct spool_stream *st, const void *bytes, size_t n, const struct spool_span *span);
+int spool_try_append(struct spool_stream *st, const void *bytes, size_t n,
+		     const struct spool_span *span);
 
 /* A line for the journal (durable with the next sync). Any thread; copies. */
 void spool_journal(struct spool *s, const char *line, size_t n);
 /* Lines "PID COMM" for the table of command names; the writer drops what it already has. */
 void spool_comms(struct spool *s, const char *lines, size_t n);
 
-/* Make everything appended so far durable. Returns a ticket at once; @done (any thread) is called when it is. */
-uint64_t spool_sync(struct spool *s, void (*done)(void *arg, uint64_t ticket, bool durable), void *arg);
+/* Make everything appended so far durable. Returns a ticket at once; @done (any thread) is called
+ * when it is. */
+uint64_t spool_sync(struct spool *s, void (*done)(void *arg, uint64_t ticket, bool durable),
+		    void *arg);
 /* The same, and wait (not for the loop thread). */
 int spool_sync_wait(struct spool *s, struct err *e);
-/* Never drop what lies within pin_ns before @when_ns (bounded: at most half the budget is pinned). */
+/* Never drop what lies within pin_ns before @when_ns (bounded: at most half the budget is pinned).
+ */
 void spool_pin(struct spool *s, uint64_t when_ns);
 void spool_stats(struct spool *s, struct spool_stats *ret);
 

@@ -31,8 +31,8 @@ static void look(void *arg)
 	uint64_t now_ns = clock_mono_ns();
 	char text[256], limit[32], quiet[32];
 
-	if (last_ns == 0 || last_ns == s->fired_for_ns || now_ns < last_ns ||
-	    now_ns - last_ns < s->limit_ns)
+	/* Both are 0 while no heartbeat was seen. */
+	if (last_ns == s->fired_for_ns || now_ns < last_ns || now_ns - last_ns < s->limit_ns)
 		return;
 	s->fired_for_ns = last_ns;
 	snprintf(text, sizeof(text),

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading a session folder's small files: the facts, written once before the first event, and the
+ * journal, appended to until the end came, however it came.
+ *
+ * Used by finish.c, recover.c and leftover.c; the spool is read by format/segment.c. The last line
+ * of a journal may be torn; what does not parse is left out and counted.
+ */
+#include "folder.h"
+
+#include <errno.h>
+
+#include "base/file.h"
+
+#include "session.h"
+
+#define FACTS_MAX_BYTES (4 * MIB)
+#define JOURNAL_MAX_BYTES (64 * MIB)
+#define SESSION_FORMAT "scoutfs-trace-session"
+#define SESSION_VERSION 1
+
+static int load_facts(int session_fd, const char *path, struct folder *f, struct err *e)
+{
+	CLEANUP(text_free) struct text text = {0};
+	const char *format;
+	int r;
+
+	r = file_load_at(session_fd, SESSION_FACTS, FACTS_MAX_BYTES, &text, NULL);
+	if (r == -ENOENT)
+		return err_set(e, r,
+			       "%s is not a session folder of scoutfs-trace: it has no %s. Give "
+			       "the folder "
+			       "that the recorder named when it began",
+			       path, SESSION_FACTS);
+	if (r < 0)
+		return err_errno(e, r, "cannot read %s/%s", path, SESSION_FACTS);
+	r = json_parse(text_c(&text), text.len, &f->facts, e);
+	if (r < 0)
+		return err_context(e, "%s/%s is damaged", path, SESSION_FACTS);
+	format = json_get_str(folder_facts(f), "format", "");
+	if (strcmp(format, SESSION_FORMAT) != 0)
+		return err_set(e, -EINVAL, "%s is not a session folder of scoutfs-trace", path);
+	if (json_get_u64(folder_facts(f), "version", 0) != SESSION_VERSION)
+		return err_set(
+			e, -EINVAL,
+			"%s was made by a newer scoutfs-trace (%s); recover it with that version",
+			path, json_get_str(folder_facts(f), "tool_version", "unknown"));
+	return 0;
+}
+
+static int add_line(struct folder *f, const char *line, size_t n, size_t *room, struct err *e)
+{
+	struct json_doc *doc;
+
+	if (json_parse(line, n, &doc, NULL) < 0) {
+		f->journal_bad++;
+		return 0;
+	}
+	if (f->journal_count == *room) {
+		size_t more_room = *room ? *room * 2 : 256;
+		struct json_doc **more = realloc(f->journal, more_room * sizeof(struct json_doc *));
+
+		if (!more) {
+			json_doc_free(doc);
+			return err_nomem(e);
+		}
+		f->journal = more;
+		*room = more_room;
+	}
+	f->journal[f->journal_count++] = doc;
+	return 0;
+}
+
+static int load_journal(int session_fd, struct folder *f, struct err *e)
+{
+	CLEANUP(text_free) struct text text = {0};
+	const char *at, *end;
+	size_t room = 0;
+	int r;
+
+	r = file_load_at(session_fd, SPOOL_JOURNAL, JOURNAL_MAX_BYTES, &text, e);
+	if (r == -ENOENT) {
+		err_clear(e);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	for (at = text_c(&text), end = at + text.len; at < end;) {
+		const char *nl = memchr(at, '\n', (size_t)(end - at));
+		size_t n = nl ? (size_t)(nl - at) : (size_t)(end - at);
+
+		r = n ? add_line(f, at, n, &room, e) : 0;
+		if (r < 0)
+			return r;
+		at += n + 1;
+	}
+	return 0;
+}
+
+/**
+ * folder_load() - read the facts and the journal
+ * @session_fd: the folder; borrowed
+ * @path:       of it, for messages
+ * @ret:        folder_done() it, also after a failure
+ *
+ * Return: 0; -ENOENT or -EINVAL when it is not a session folder of ours; another negative errno.
+ */
+int folder_load(int session_fd, const char *path, struct folder *ret, struct err *e)
+{
+	int r;
+
+	*ret = (struct folder){0};
+	r = load_facts(session_fd, path, ret, e);
+	return r < 0 ? r : load_journal(session_fd, ret, e);
+}
+
+void folder_done(struct folder *f)
+{
+	json_doc_free(f->facts);
+	for (size_t i = 0; i < f->journal_count; i++)
+		json_doc_free(f->journal[i]);
+	free(f->journal);
+	*f = (struct folder){0};
+}
+
+const struct json_value *folder_facts(const struct folder *f)
+{
+	return f->facts ? json_root(f->facts) : NULL;
+}
+
+const struct json_value *folder_entry(const struct folder *f, const char *kind, size_t nth)
+{
+	for (size_t i = 0; i < f->journal_count; i++) {
+		const struct json_value *v = json_get(json_root(f->journal[i]), kind);
+
+		if (v && nth-- == 0)
+			return v;
+	}
+	return NULL;
+}
+
+const struct json_value *folder_last(const struct folder *f, const char *kind)
+{
+	for (size_t i = f->journal_count; i-- > 0;) {
+		const struct json_value *v = json_get(json_root(f->journal[i]), kind);
+
+		if (v)
+			return v;
+	}
+	return NULL;
+}
+
+const struct json_value *folder_source(const struct folder *f, const char *name)
+{
+	return json_get(json_get(folder_facts(f), "sources"), name);
+}
+
+void folder_ring_layout(const struct folder *f, struct ringpage_layout *ret)
+{
+	const struct json_value *v = folder_source(f, "ftrace");
+
+	*ret = (struct ringpage_layout){
+		.page_bytes = (uint32_t)json_get_u64(v, "page_bytes", 4096),
+		.commit_offset = (uint32_t)json_get_u64(v, "commit_offset", 8),
+		.commit_bytes = (uint32_t)json_get_u64(v, "commit_bytes", 8),
+		.data_offset = (uint32_t)json_get_u64(v, "data_offset", 16),
+	};
+}
+
+bool folder_is_of_this_boot(const struct folder *f)
+{
+	CLEANUP(text_free) struct text id = {0};
+
+	return file_load("/proc/sys/kernel/random/boot_id", 64, &id, NULL) == 0 &&
+	       str_starts(text_c(&id), json_get_str(folder_facts(f), "boot_id", "none")) &&
+	       id.len >= 36;
+}

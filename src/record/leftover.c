@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Cleaning up after a recorder that was killed.
+ *
+ * A killed recorder leaves its tracing instance behind, still recording, with the newest second or
+ * so of events in it. Whoever comes first, the next recorder (leftover_clear()) or `recover`
+ * (leftover_drain()), stops it, appends what it holds to the session's spool, as the dead
+ * recorder would have, and removes it. An instance is a left-over when its name has our prefix and
+ * nobody holds its lock (instance_hold()).
+ */
+#include "leftover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include "folder.h"
+#include "ring.h"
+#include "session.h"
+
+#define DRAIN_MEMORY_BYTES (64 * MIB)
+
+static void note_name(const char *suffix, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "session.%s", suffix);
+}
+
+/**
+ * leftover_remember() - note which session folder the instances with @suffix belong to
+ */
+int leftover_remember(const char *run_dir, const char *suffix, const char *session_path,
+		      struct err *e)
+{
+	CLEANUP(closep) int fd = file_open_dir(run_dir, e);
+	char name[32];
+
+	if (fd < 0)
+		return fd;
+	note_name(suffix, name, sizeof(name));
+	return file_replace_at(fd, name, session_path, strlen(session_path), e);
+}
+
+void leftover_forget(const char *run_dir, const char *suffix)
+{
+	CLEANUP(closep) int fd = file_open_dir(run_dir, NULL);
+	char name[32];
+
+	note_name(suffix, name, sizeof(name));
+	if (fd >= 0)
+		(void)unlinkat(fd, name, 0);
+}
+
+/* ---- draining one dead instance into its session ---- */
+
+struct drain {
+	struct folder folder;
+	struct spool *spool;
+	struct loss_ledger *loss;
+	struct rings rings;
+	_Atomic uint64_t events;
+};
+
+static int open_streams(struct drain *d, const struct instance *i, struct err *e)
+{
+	static const enum chunk_stream others[] = {CHUNK_PACKETS, CHUNK_KMSG, CHUNK_CLOCKS};
+	struct spool_stream *st;
+	int r = 0;
+
+	/* Every stream that may have an open chunk in the tail must be there to take it over. */
+	for (size_t k = 0; r == 0 && k < ARRAY_SIZE(others); k++)
+		r = spool_stream_add(d->spool, others[k], 0, NULL, &st, e);
+	if (r < 0)
+		return r;
+	if (i)
+		return rings_open(&d->rings, i, d->spool, d->loss, &d->events, e);
+	for (uint32_t cpu = 0;
+	     r == 0 && cpu < json_get_u64(folder_source(&d->folder, "ftrace"), "cpus", 0); cpu++)
+		r = spool_stream_add(d->spool, CHUNK_RING, cpu, &d->rings.layout, &st, e);
+	return r;
+}
+
+static void journal_drained(struct drain *d)
+{
+	struct text line = {0}, stats = {0};
+	struct json_writer w;
+
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, "cpu_stats");
+	json_array(&w);
+	for (uint32_t cpu = 0; cpu < d->rings.cpu_count; cpu++) {
+		text_reset(&stats);
+		if (d->rings.cpus[cpu].stats_fd < 0 || rings_stats_text(&d->rings, cpu, &stats) < 0)
+			json_null(&w);
+		else
+			json_str(&w, text_c(&stats));
+	}
+	json_array_end(&w);
+	json_object_end(&w);
+	text_str(&line, "\n");
+	if (d->rings.cpu_count && text_ok(&line))
+		spool_journal(d->spool, line.s, line.len);
+	text_free(&line);
+	text_free(&stats);
+}
+
+static int drain_into(struct drain *d, int session_fd, const struct instance *i, struct err *e)
+{
+	bool failed = false;
+	int r;
+
+	folder_ring_layout(&d->folder, &d->rings.layout);
+	r = loss_open(&d->loss, e);
+	if (r == 0)
+		r = spool_open(
+			&(struct spool_config){
+				.session_fd = session_fd,
+				.limit_bytes = UINT64_C(1) << 40,
+				.lag_ns = NSEC_PER_SEC,
+				.memory_bytes = DRAIN_MEMORY_BYTES,
+				.streams = max_of(cpus_possible(),
+						  (uint32_t)json_get_u64(
+							  folder_source(&d->folder, "ftrace"),
+							  "cpus", 0)) +
+					   8,
+				.resume = true,
+			},
+			&d->spool, e);
+	if (r == 0)
+		r = open_streams(d, i, e);
+	if (r == 0)
+		r = spool_start(d->spool, e);
+	if (r < 0)
+		return r;
+	/* The dead recorder's last line may be torn: begin a new one. */
+	spool_journal(d->spool, "\n", 1);
+	if (i) {
+		(void)rings_pass(&d->rings, 0, &failed);
+		rings_settle(&d->rings, clock_mono_ns());
+		journal_drained(d);
+		loss_flush(d->loss, d->spool);
+	}
+	return spool_close(d->spool, e);
+}
+
+static void drain_done(struct drain *d)
+{
+	rings_close(&d->rings);
+	spool_free(d->spool);
+	loss_free(d->loss);
+	folder_done(&d->folder);
+}
+
+/* The instance of this session, stopped and locked; -ENOENT when there is none. */
+static int take_instance(const char *suffix, struct instance *ret, struct err *e)
+{
+	char name[64];
+	int r;
+
+	(void)snprintf(name, sizeof(name), INSTANCE_PREFIX "%s", suffix);
+	r = instance_open(name, ret, e);
+	if (r < 0)
+		return -ENOENT;
+	r = instance_hold(ret, e);
+	if (r < 0) {
+		(void)close(take_fd(&ret->dir_fd));
+		return r;
+	}
+	return instance_write(ret, "tracing_on", "0", e);
+}
+
+/**
+ * leftover_drain() - take what is left of a dead recorder into its session folder
+ * @session_fd:   the folder; nobody else uses it (the caller has its lock)
+ * @session_path: for messages
+ *
+ * The open chunks of the tail are sealed, and if the dead recorder's tracing instance is still
+ * there, what its rings hold is appended and the instance removed.
+ *
+ * Return: how many events the instance still had, at most INT_MAX; a negative errno.
+ */
+int leftover_drain(int session_fd, const char *session_path, struct err *e)
+{
+	CLEANUP(drain_done) struct drain d = {0};
+	struct instance instance = {.dir_fd = -1};
+	struct err why = {0};
+	bool have;
+	int r;
+
+	r = folder_load(session_fd, session_path, &d.folder, e);
+	if (r < 0)
+		return r;
+	have = folder_is_of_this_boot(&d.folder);
+	if (have) {
+		r = take_instance(json_get_str(folder_facts(&d.folder), "suffix", ""), &instance,
+				  &why);
+		if (r == -EBUSY)
+			return err_set(
+				e, r,
+				"the recorder of %s still runs: stop it with scoutfs-trace stop",
+				session_path);
+		have = r == 0;
+	}
+	r = drain_into(&d, session_fd, have ? &instance : NULL, e);
+	rings_close(&d.rings);
+	if (have && instance_remove(&instance, &why) < 0)
+		log_warning("%s", why.text);
+	return r < 0 ? r : (int)min_of(atomic_load(&d.events), (uint64_t)INT_MAX);
+}
+
+/* ---- at the start of a recording ---- */
+
+/* "scoutfs-trace.AbCdEf.watch0": whose it is. */
+static bool suffix_of(const char *name, char suffix[7])
+{
+	name += strlen(INSTANCE_PREFIX);
+	if (strcspn(name, ".") != 6)
+		return false;
+	memcpy(suffix, name, 6);
+	suffix[6] = '\0';
+	return true;
+}
+
+static int open_noted(const char *run_dir, const char *suffix, struct text *ret_path)
+{
+	CLEANUP(closep) int fd = file_open_dir(run_dir, NULL);
+	char name[32];
+
+	if (fd < 0)
+		return fd;
+	note_name(suffix, name, sizeof(name));
+	if (file_load_at(fd, name, PATH_MAX, ret_path, NULL) < 0)
+		return -ENOENT;
+	return file_open_dir(text_c(ret_path), NULL);
+}
+
+static void save_and_say(const char *run_dir, const char *suffix)
+{
+	CLEANUP(text_free) struct text path = {0};
+	CLEANUP(closep) int fd = open_noted(run_dir, suffix, &path);
+	struct err e = {0};
+	int r;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	r = leftover_drain(fd, text_c(&path), &e);
+	if (r < 0) {
+		log_warning("an earlier recorder died; %s", e.text);
+		return;
+	}
+	log_warning("an earlier recorder died and left %s; make a bundle of it with: scoutfs-trace "
+		    "recover %s",
+		    text_c(&path), text_c(&path));
+	leftover_forget(run_dir, suffix);
+}
+
+static int clear_one(void *arg, const char *name)
+{
+	const char *run_dir = arg;
+	struct instance i = {.dir_fd = -1};
+	struct err e = {0};
+	char suffix[7];
+
+	if (instance_open(name, &i, NULL) < 0)
+		return 0;
+	if (instance_hold(&i, NULL) < 0) {
+		(void)close(i.dir_fd);
+		return 0;
+	}
+	if (suffix_of(name, suffix) && name[strlen(INSTANCE_PREFIX) + 6] == '\0') {
+		(void)close(take_fd(&i.dir_fd));
+		save_and_say(run_dir, suffix);
+		if (instance_open(name, &i, NULL) < 0 || instance_hold(&i, NULL) < 0) {
+			closep(&i.dir_fd);
+			return 0;
+		}
+	}
+	log_info("removing the tracing instance %s of a recorder that died", name);
+	if (instance_remove(&i, &e) < 0)
+		log_warning("%s", e.text);
+	return 0;
+}
+
+/**
+ * leftover_clear() - remove every tracing instance that a dead recorder left
+ * @run_dir: the run folder, whose lock the caller has
+ *
+ * Return: 0, also when something could not be removed (it is logged); a negative errno when the
+ * instances cannot be listed.
+ */
+int leftover_clear(const char *run_dir, struct err *e)
+{
+	return instance_each_ours(clear_one, (void *)(uintptr_t)run_dir, e);
+}

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a recording amounts to: how long each source reaches, what was lost, why it ended; as JSON
+ * for programs and as a page for people.
+ *
+ * Called by finish.c. It reads what folder.c and format/segment.c have loaded and writes texts; it
+ * touches no file. scoutfs-trace-bundle(5) describes manifest.json for those who read it.
+ */
+#include "manifest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define MANIFEST_VERSION 1
+
+static const struct {
+	const char *name;
+	enum chunk_stream stream;
+	const char *member;
+} surveyed[] = {
+	{"ftrace", CHUNK_RING, "trace.dat"},
+	{"packets", CHUNK_PACKETS, "packets.pcap"},
+	{"kmsg", CHUNK_KMSG, "kernel.log"},
+	{"clocks", CHUNK_CLOCKS, "clocks.csv"},
+	{"spool", 0, NULL}, /* not a source, but things get lost there */
+};
+
+/* ---- gaps ---- */
+
+static struct gap *add_gap(struct holding *h, const char *kind)
+{
+	struct gap *more = realloc(h->gaps, (h->gap_count + 1) * sizeof(*more));
+
+	if (!more)
+		return NULL;
+	h->gaps = more;
+	more += h->gap_count++;
+	*more = (struct gap){0};
+	(void)snprintf(more->kind, sizeof(more->kind), "%s", kind);
+	return more;
+}
+
+static bool is_superseded(const struct folder *f, size_t line, uint64_t number)
+{
+	for (size_t i = line + 1; i < f->journal_count; i++) {
+		const struct json_value *v = json_get(json_root(f->journal[i]), "gap");
+
+		if (v && json_get_u64(v, "number", 0) == number)
+			return true;
+	}
+	return false;
+}
+
+static struct holding *holding_named(struct manifest *m, const char *name)
+{
+	for (size_t i = 0; i < m->holding_count; i++)
+		if (!strcmp(m->holdings[i].name, name))
+			return &m->holdings[i];
+	return NULL;
+}
+
+/* The ledger's entries; of those that were journalled more than once the last one counts. */
+static int take_gaps(struct manifest *m)
+{
+	const struct folder *f = m->folder;
+
+	for (size_t i = 0; i < f->journal_count; i++) {
+		const struct json_value *v = json_get(json_root(f->journal[i]), "gap");
+		struct holding *h = v ? holding_named(m, json_get_str(v, "source", "")) : NULL;
+		const char *kind = json_get_str(v, "kind", "fault");
+		struct gap *g;
+
+		if (!h || is_superseded(f, i, json_get_u64(v, "number", 0)))
+			continue;
+		g = add_gap(h, kind);
+		if (!g)
+			return -ENOMEM;
+		g->id = (uint32_t)json_get_u64(v, "id", 0);
+		g->from_ns = json_get_u64(v, "from_ns", 0);
+		g->to_ns = json_get_u64(v, "to_ns", 0);
+		g->count = json_get_u64(v, "count", 0);
+		g->uncounted = json_get_bool(v, "uncounted", false);
+		(void)snprintf(g->reason, sizeof(g->reason), "%s", json_get_str(v, "reason", ""));
+		if (strcmp(kind, "fault") != 0)
+			continue;
+		h->lost += g->count;
+		h->lost_uncounted |= g->uncounted;
+	}
+	return 0;
+}
+
+/* A stream whose sequence jumps, or does not begin at 1, has lost chunks on disk. */
+static int take_hole(struct manifest *m, struct holding *h, const struct chunk *before,
+		     const struct chunk *after)
+{
+	uint64_t from = before ? before->last_ns
+			       : json_get_u64(folder_facts(m->folder), "created_monotonic_ns", 0);
+	uint64_t missing = after->sequence - (before ? before->sequence : 0) - 1;
+	bool budget = folder_last(m->folder, "gap") && holding_named(m, "spool")->gap_count;
+	struct gap *g;
+
+	if (!missing)
+		return 0;
+	/* The CPUs of one machine lose the same stretch of time: one gap tells it. */
+	for (size_t i = 0; i < h->gap_count; i++) {
+		g = &h->gaps[i];
+		if (strcmp(g->kind, "retention") != 0 || from > g->to_ns ||
+		    after->first_ns < g->from_ns)
+			continue;
+		g->from_ns = min_of(g->from_ns, from);
+		g->to_ns = max_of(g->to_ns, after->first_ns);
+		return 0;
+	}
+	g = add_gap(h, budget ? "retention" : "damage");
+	if (!g)
+		return -ENOMEM;
+	g->id = after->id;
+	g->from_ns = from;
+	g->to_ns = after->first_ns;
+	g->uncounted = true;
+	(void)snprintf(g->reason, sizeof(g->reason), "%s",
+		       budget ? "older than the disk budget reaches"
+			      : "chunks of the spool are missing");
+	if (!budget)
+		h->lost_uncounted = true;
+	return 0;
+}
+
+/* ---- the survey ---- */
+
+static int survey_entries(struct manifest *m, struct holding *h)
+{
+	const struct chunk *before = NULL;
+
+	for (size_t i = 0; i < m->set->entry_count; i++) {
+		const struct chunk *c = &m->set->entries[i].chunk;
+		int r;
+
+		if (c->stream != h->stream)
+			continue;
+		if (before && before->id != c->id)
+			before = NULL;
+		r = take_hole(m, h, before, c);
+		if (r < 0)
+			return r;
+		before = c;
+		h->first_ns = h->records ? min_of(h->first_ns, c->first_ns) : c->first_ns;
+		h->last_ns = max_of(h->last_ns, c->last_ns);
+		h->records += c->records;
+		h->raw_bytes += c->raw_bytes;
+	}
+	return 0;
+}
+
+static void take_status(struct manifest *m, struct holding *h)
+{
+	(void)snprintf(h->status, sizeof(h->status), "ok");
+	for (size_t i = 0;; i++) {
+		const struct json_value *v = folder_entry(m->folder, "source", i);
+		const char *status = json_get_str(v, "status", "");
+		size_t used = strlen(h->why);
+
+		if (!v)
+			return;
+		if (strcmp(json_get_str(v, "name", ""), h->name) != 0)
+			continue;
+		if (strcmp(h->status, "failed") != 0)
+			(void)snprintf(h->status, sizeof(h->status), "%s", status);
+		(void)snprintf(h->why + used, sizeof(h->why) - used, "%s%s", used ? "; " : "",
+			       json_get_str(v, "why", ""));
+	}
+}
+
+static void take_damage(struct manifest *m, struct holding *spool)
+{
+	for (size_t i = 0; i < m->set->damage_count; i++) {
+		const struct segment_damage *d = &m->set->damage[i];
+		struct gap *g = add_gap(spool, "damage");
+
+		if (!g)
+			return;
+		g->uncounted = true;
+		(void)snprintf(g->reason, sizeof(g->reason),
+			       "%s: %" PRIu64 " bytes from offset %" PRIu64 " on cannot be read",
+			       d->file, d->bytes, d->at);
+		spool->lost_uncounted = true;
+		(void)snprintf(spool->status, sizeof(spool->status), "degraded");
+	}
+}
+
+/**
+ * manifest_survey() - find out what a session folder amounts to
+ * @f:   its facts and journal; borrowed by @ret
+ * @set: its spool; borrowed by @ret
+ * @ret: manifest_done() it, also after a failure
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
+		    struct err *e)
+{
+	const struct json_value *anchor = folder_last(f, "anchor"),
+				*totals = folder_last(f, "totals");
+	int r = 0;
+
+	*ret = (struct manifest){.folder = f, .set = set, .complete = true, .died = totals == NULL};
+	ret->stem = json_get_str(folder_facts(f), "stem", "scoutfs-trace");
+	ret->real_offset_ns = (int64_t)json_get_u64(anchor, "realtime_ns", 0) -
+			      (int64_t)json_get_u64(anchor, "monotonic_ns", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(surveyed); i++)
+		ret->holdings[ret->holding_count++] = (struct holding){
+			.name = surveyed[i].name,
+			.stream = surveyed[i].stream,
+			.member = surveyed[i].member,
+			.recorded = json_get_u64(totals, surveyed[i].name, 0),
+		};
+	r = take_gaps(ret);
+	for (size_t i = 0; r == 0 && i < ret->holding_count; i++) {
+		struct holding *h = &ret->holdings[i];
+
+		take_status(ret, h);
+		if (h->stream)
+			r = survey_entries(ret, h);
+	}
+	if (r < 0)
+		return err_nomem(e);
+	take_damage(ret, holding_named(ret, "spool"));
+	for (size_t i = 0; i < ret->holding_count; i++) {
+		const struct holding *h = &ret->holdings[i];
+
+		if (!strcmp(h->status, "failed") || h->lost || h->lost_uncounted)
+			ret->complete = false;
+	}
+	/* What was recorded in its last moment never reached the disk. */
+	if (ret->died)
+		ret->complete = false;
+	return 0;
+}
+
+void manifest_done(struct manifest *m)
+{
+	for (size_t i = 0; i < m->holding_count; i++)
+		free(m->holdings[i].gaps);
+	free(m->members);
+	*m = (struct manifest){0};
+}
+
+int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, struct err *e)
+{
+	struct member *more = realloc(m->members, (m->member_count + 1) * sizeof(*more));
+
+	if (!more)
+		return err_nomem(e);
+	m->members = more;
+	more += m->member_count++;
+	*more = (struct member){.bytes = bytes};
+	(void)snprintf(more->path, sizeof(more->path), "%s", path);
+	return 0;
+}
+
+/* ---- manifest.json ---- */
+
+static uint64_t real_of(const struct manifest *m, uint64_t mono_ns)
+{
+	return (uint64_t)((int64_t)mono_ns + m->real_offset_ns);
+}
+
+static void copy(struct json_writer *w, const char *key, const struct json_value *v)
+{
+	json_key(w, key);
+	if (v)
+		json_copy(w, v);
+	else
+		json_null(w);
+}
+
+static void copy_fact(struct json_writer *w, const struct manifest *m, const char *key)
+{
+	copy(w, key, json_get(folder_facts(m->folder), key));
+}
+
+static void write_stop(struct json_writer *w, const struct manifest *m)
+{
+	const struct json_value *stop = folder_last(m->folder, "stop");
+
+	json_key(w, "stop");
+	if (stop) {
+		json_copy(w, stop);
+		return;
+	}
+	json_object(w);
+	json_kv_str(w, "reason", "died");
+	json_kv_str(w, "trigger", NULL);
+	json_kv_str(w, "role", NULL);
+	json_kv_str(w, "text", "the recorder or its host ended without finishing");
+	json_kv_u64(w, "monotonic_ns", m->holdings[0].last_ns);
+	json_kv_u64(w, "realtime_ns", real_of(m, m->holdings[0].last_ns));
+	json_object_end(w);
+}
+
+static void write_all(struct json_writer *w, const struct manifest *m, const char *key,
+		      const char *kind)
+{
+	const struct json_value *v;
+
+	json_key(w, key);
+	json_array(w);
+	for (size_t i = 0; (v = folder_entry(m->folder, kind, i)); i++)
+		json_copy(w, v);
+	json_array_end(w);
+}
+
+static void write_gaps(struct json_writer *w, const struct manifest *m, const struct holding *h)
+{
+	json_key(w, "gaps");
+	json_array(w);
+	for (size_t i = 0; i < h->gap_count; i++) {
+		const struct gap *g = &h->gaps[i];
+
+		json_object(w);
+		json_kv_str(w, "kind", g->kind);
+		if (h->stream == CHUNK_RING)
+			json_kv_u64(w, "cpu", g->id);
+		json_kv_u64(w, "from_monotonic_ns", g->from_ns);
+		json_kv_u64(w, "to_monotonic_ns", g->to_ns);
+		json_kv_u64(w, "from_realtime_ns", real_of(m, g->from_ns));
+		json_kv_u64(w, "to_realtime_ns", real_of(m, g->to_ns));
+		if (g->uncounted && !g->count)
+			json_kv_str(w, "count", NULL);
+		else
+			json_kv_u64(w, "count", g->count);
+		json_kv_bool(w, "count_is_lower_bound", g->uncounted);
+		json_kv_str(w, "reason", g->reason);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void write_holding(struct json_writer *w, const struct manifest *m, const struct holding *h)
+{
+	const struct json_value *facts = folder_source(m->folder, h->name);
+
+	json_object(w);
+	json_kv_str(w, "name", h->name);
+	json_kv_str(w, "status", h->status);
+	json_kv_str(w, "why", h->why);
+	json_kv_str(w, "member", h->member);
+	json_kv_u64(w, "records", h->records);
+	if (m->died || !h->stream)
+		json_kv_str(w, "recorded", NULL);
+	else
+		json_kv_u64(w, "recorded", h->recorded);
+	json_kv_u64(w, "lost", h->lost);
+	json_kv_bool(w, "lost_is_lower_bound", h->lost_uncounted);
+	json_kv_u64(w, "first_monotonic_ns", h->first_ns);
+	json_kv_u64(w, "last_monotonic_ns", h->last_ns);
+	write_gaps(w, m, h);
+	if (facts && facts->child)
+		copy(w, "facts", facts);
+	json_object_end(w);
+}
+
+static void write_members(struct json_writer *w, const struct manifest *m)
+{
+	json_key(w, "members");
+	json_array(w);
+	for (size_t i = 0; i < m->member_count; i++) {
+		json_object(w);
+		json_kv_str(w, "path", m->members[i].path);
+		json_kv_u64(w, "bytes", m->members[i].bytes);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+/**
+ * manifest_write_json() - manifest.json
+ * @m:   surveyed, with all members added (but manifest.json itself)
+ * @out: the text is added
+ */
+void manifest_write_json(const struct manifest *m, struct text *out)
+{
+	static const char *const facts[] = {
+		"tool_version",		"host",	   "kernel",  "kernel_build", "machine",
+		"scoutfs_version",	"boot_id", "server",  "command_line", "created_realtime_ns",
+		"created_monotonic_ns", "budgets", "triggers"};
+	struct json_writer w;
+
+	json_begin(&w, out, true);
+	json_object(&w);
+	json_kv_str(&w, "format", "scoutfs-trace-bundle");
+	json_kv_u64(&w, "version", MANIFEST_VERSION);
+	json_kv_bool(&w, "complete", m->complete);
+	json_kv_bool(&w, "died", m->died);
+	write_stop(&w, m);
+	write_all(&w, m, "suspects", "suspect");
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		copy_fact(&w, m, facts[i]);
+	json_key(&w, "sources");
+	json_array(&w);
+	for (size_t i = 0; i < m->holding_count; i++)
+		write_holding(&w, m, &m->holdings[i]);
+	json_array_end(&w);
+	json_key(&w, "clocks");
+	json_object(&w);
+	json_kv_str(&w, "reference", "CLOCK_MONOTONIC");
+	write_all(&w, m, "anchors", "anchor");
+	write_all(&w, m, "local_clock", "local_clock");
+	json_object_end(&w);
+	copy(&w, "command", folder_last(m->folder, "command"));
+	copy(&w, "totals", folder_last(m->folder, "totals"));
+	copy(&w, "timings", folder_last(m->folder, "timings"));
+	json_kv_u64(&w, "journal_lines_unreadable", m->folder->journal_bad);
+	write_members(&w, m);
+	json_object_end(&w);
+	text_str(out, "\n");
+}
+
+/* ---- summary.txt ---- */
+
+static void summarise_end(const struct manifest *m, struct text *out)
+{
+	const struct json_value *stop = folder_last(m->folder, "stop");
+	const char *trigger = json_get_str(stop, "trigger", NULL);
+	char when[40];
+
+	if (!stop) {
+		text_printf(
+			out,
+			"The recorder ended without finishing (killed, or its host went down).\n"
+			"This bundle was recovered from what it had made durable.\n\n");
+		return;
+	}
+	text_printf(out, "Ended by   %s%s%s\n", json_get_str(stop, "reason", "?"),
+		    trigger ? " " : "", trigger ? trigger : "");
+	text_printf(out, "At         %s (UTC)\n",
+		    format_utc(json_get_u64(stop, "realtime_ns", 0), when, sizeof(when)));
+	text_printf(out, "Saw        %s\n\n", json_get_str(stop, "text", ""));
+}
+
+static void summarise_suspects(const struct manifest *m, struct text *out)
+{
+	const struct json_value *v;
+	char when[40];
+	size_t i;
+
+	for (i = 0; (v = folder_entry(m->folder, "suspect", i)); i++) {
+		if (i == 0)
+			text_str(out, "Suspects on the way there (UTC):\n");
+		if (i < 50)
+			text_printf(
+				out, "  %s  %-20s %s\n",
+				format_utc(json_get_u64(v, "realtime_ns", 0), when, sizeof(when)),
+				json_get_str(v, "trigger", "?"), json_get_str(v, "text", ""));
+	}
+	if (i > 50)
+		text_printf(out, "  and %zu more, in manifest.json\n", i - 50);
+	if (i)
+		text_str(out, "\n");
+}
+
+static void summarise_holdings(const struct manifest *m, struct text *out)
+{
+	char from[40], to[40], length[40];
+
+	text_str(out, "What each source covers (UTC):\n");
+	for (size_t i = 0; i < m->holding_count; i++) {
+		const struct holding *h = &m->holdings[i];
+
+		if (!h->stream)
+			continue;
+		if (!h->records) {
+			text_printf(out, "  %-13s nothing recorded\n", h->member);
+		} else {
+			text_printf(
+				out, "  %-13s %s to %s  %s, %" PRIu64 " records\n", h->member,
+				format_utc(real_of(m, h->first_ns), from, sizeof(from)),
+				format_utc(real_of(m, h->last_ns), to, sizeof(to)),
+				format_duration(h->last_ns - h->first_ns, length, sizeof(length)),
+				h->records);
+		}
+		if (strcmp(h->status, "ok") != 0)
+			text_printf(out, "  %-13s %s: %s\n", "", h->status, h->why);
+	}
+	text_str(out, "\n");
+}
+
+static void summarise_gap(const struct manifest *m, const struct holding *h, const struct gap *g,
+			  struct text *out)
+{
+	char from[40], to[40], cpu[24] = "", count[40] = "an unknown number of";
+
+	if (h->stream == CHUNK_RING && !strcmp(g->kind, "fault"))
+		(void)snprintf(cpu, sizeof(cpu), " cpu %u", g->id);
+	if (g->count)
+		(void)snprintf(count, sizeof(count), "%s%" PRIu64, g->uncounted ? "at least " : "",
+			       g->count);
+	text_printf(out, "  %s%s: %s records, %s to %s: %s\n", h->name, cpu, count,
+		    format_utc(real_of(m, g->from_ns), from, sizeof(from)),
+		    format_utc(real_of(m, g->to_ns), to, sizeof(to)), g->reason);
+}
+
+static void summarise_losses(const struct manifest *m, struct text *out)
+{
+	size_t said = 0;
+
+	text_str(out, "What was lost:\n");
+	for (size_t i = 0; i < m->holding_count; i++) {
+		const struct holding *h = &m->holdings[i];
+
+		for (size_t k = 0; k < h->gap_count; k++) {
+			if (!h->stream && !strcmp(h->gaps[k].kind, "retention"))
+				continue; /* told by the sources it was dropped from */
+			if (said++ < 50)
+				summarise_gap(m, h, &h->gaps[k], out);
+		}
+	}
+	if (m->died)
+		text_str(out, "  up to a second before the end: it had not reached the disk yet\n");
+	if (!said && !m->died)
+		text_str(out, "  nothing\n");
+	if (said > 50)
+		text_printf(out, "  and %zu more, in manifest.json\n", said - 50);
+	text_str(out, "\n");
+}
+
+static void summarise_members(const struct manifest *m, struct text *out)
+{
+	char bytes[40];
+
+	text_str(out, "How to open it:\n");
+	text_printf(out, "  unpack         tar --zstd -xf %s\n", m->bundle_name);
+	text_str(out,
+		 "  trace.dat      trace-cmd report -i trace.dat | less     (or kernelshark "
+		 "trace.dat)\n"
+		 "  packets.pcap   tcpdump -r packets.pcap | less           (or wireshark "
+		 "packets.pcap)\n"
+		 "  kernel.log     less kernel.log\n"
+		 "  clocks.csv     how the clocks lay to each other, each second\n"
+		 "  manifest.json  all of the above for programs; see scoutfs-trace-bundle(5)\n\n");
+	text_str(out, "Members:\n");
+	for (size_t i = 0; i < m->member_count; i++)
+		text_printf(out, "  %-40s %s\n", m->members[i].path,
+			    format_bytes(m->members[i].bytes, bytes, sizeof(bytes)));
+}
+
+static void summarise_host(const struct manifest *m, struct text *out)
+{
+	const struct json_value *facts = folder_facts(m->folder);
+
+	text_printf(out, "scoutfs-trace %s on %s\n\n", json_get_str(facts, "tool_version", "?"),
+		    json_get_str(facts, "host", "?"));
+	text_printf(out, "Server     %s\n", json_get_str(facts, "server", "?"));
+	text_printf(out, "Kernel     %s %s\n", json_get_str(facts, "kernel", "?"),
+		    json_get_str(facts, "machine", "?"));
+	text_printf(out, "scoutfs    %s\n",
+		    json_get_str(facts, "scoutfs_version", "version unknown"));
+	text_printf(out, "Complete   %s\n", m->complete ? "yes" : "no: see what was lost, below");
+}
+
+/**
+ * manifest_write_summary() - summary.txt: the same for a person
+ */
+void manifest_write_summary(const struct manifest *m, struct text *out)
+{
+	summarise_host(m, out);
+	summarise_end(m, out);
+	summarise_suspects(m, out);
+	summarise_holdings(m, out);
+	summarise_losses(m, out);
+	summarise_members(m, out);
+}
+
+/**
+ * manifest_write_result() - the object for --json: where the bundle is, why it ended, what was lost
+ */
+void manifest_write_result(const struct manifest *m, const char *bundle_path, struct text *out)
+{
+	struct json_writer w;
+
+	json_begin(&w, out, false);
+	json_object(&w);
+	json_kv_str(&w, "bundle", bundle_path);
+	json_kv_bool(&w, "complete", m->complete);
+	write_stop(&w, m);
+	json_key(&w, "losses");
+	json_array(&w);
+	for (size_t i = 0; i < m->holding_count; i++) {
+		const struct holding *h = &m->holdings[i];
+
+		if (!h->lost && !h->lost_uncounted)
+			continue;
+		json_object(&w);
+		json_kv_str(&w, "source", h->name);
+		json_kv_u64(&w, "count", h->lost);
+		json_kv_bool(&w, "count_is_lower_bound", h->lost_uncounted);
+		json_object_end(&w);
+	}
+	json_array_end(&w);
+	json_object_end(&w);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a session folder amounts to, as manifest.json and summary.txt of its bundle tell it.
+ */
+#ifndef RECORD_MANIFEST_H
+#define RECORD_MANIFEST_H
+
+#include "base/text.h"
+#include "format/segment.h"
+
+#include "folder.h"
+
+struct gap {
+	char kind[16]; /* fault, retention, before, damage */
+	uint32_t id;
+	uint64_t from_ns, to_ns;
+	uint64_t count;
+	bool uncounted;
+	char reason[192];
+};
+
+/* One source, over all its streams. */
+struct holding {
+	const char *name;
+	enum chunk_stream stream; /* 0: none of its own */
+	const char *member;
+	char status[16], why[600];
+	uint64_t records, raw_bytes; /* in the bundle */
+	uint64_t recorded;	     /* by the recorder's own count; 0 unknown */
+	uint64_t first_ns, last_ns;  /* monotonic; 0, 0 when there is nothing */
+	uint64_t lost;		     /* to faults, as far as counted */
+	bool lost_uncounted;
+	struct gap *gaps;
+	size_t gap_count;
+};
+
+struct member {
+	char path[112];
+	uint64_t bytes;
+};
+
+struct manifest {
+	const struct folder *folder;
+	const struct segment_set *set;
+	const char *stem;
+	const char *bundle_name;
+	struct holding holdings[6];
+	size_t holding_count;
+	struct member *members;
+	size_t member_count;
+	int64_t real_offset_ns; /* REALTIME - MONOTONIC at the newest anchor */
+	bool complete;
+	bool died; /* the recorder did not get to its end */
+};
+
+int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
+		    struct err *e);
+void manifest_done(struct manifest *m);
+int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, struct err *e);
+void manifest_write_json(const struct manifest *m, struct text *out);
+void manifest_write_summary(const struct manifest *m, struct text *out);
+/* The object that --json prints. */
+void manifest_write_result(const struct manifest *m, const char *bundle_path, struct text *out);
+
+#endif
