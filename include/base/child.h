@@ -2,7 +2,8 @@
 /*
  * Other programs, by argument vector and never through a shell, each with a
  * time and an output limit. Nothing of ours leaks in: every descriptor is
- * close-on-exec, signals are unblocked and reset, the child dies with us.
+ * close-on-exec, signals are unblocked and reset. A child that is run for us
+ * dies with us; the user's own command, which is started, does not.
  */
 #ifndef BASE_CHILD_H
 #define BASE_CHILD_H
@@ -14,17 +15,18 @@
 #include "base/text.h"
 
 struct child_limits {
-	uint64_t timeout_ns;   /* then SIGKILL to its process group */
-	size_t output_bytes;   /* more is read and thrown away */
+	uint64_t timeout_ns; /* then SIGKILL to its process group */
+	size_t output_bytes; /* more is read and thrown away */
 };
 
 struct child_result {
-	int wait_status;   /* as waitpid() gives it */
+	int wait_status; /* as waitpid() gives it */
 	bool timed_out;
-	bool truncated;	   /* the output limit was met */
+	bool truncated; /* there was more than the output limit */
 };
 
-/* Run to the end and collect standard output and error together. Blocks: not for the loop thread. */
+/* Run to the end and collect standard output and error together. Blocks: not for the loop thread.
+ */
 int child_run(const char *const argv[], const struct child_limits *limits, struct text *ret_output,
 	      struct child_result *ret, struct err *e);
 
