@@ -46,8 +46,11 @@ static void view_state(const struct json_value *s, struct text *out)
 		if (!strcmp(states[i].state, state))
 			words = states[i].words;
 	text_str(out, words);
-	if (armed_real)
-		text_printf(out, ", armed since %s", format_utc(armed_real, utc, sizeof(utc)));
+	if (armed_real) {
+		format_utc(armed_real, utc, sizeof(utc));
+		utc[strcspn(utc, ".")] = '\0'; /* to the second */
+		text_printf(out, ", armed since %s UTC", utc);
+	}
 	if (armed && now > armed)
 		text_printf(out, " (%s)", format_duration(now - armed, took, sizeof(took)));
 	if (json_get(s, "pid"))
@@ -55,13 +58,14 @@ static void view_state(const struct json_value *s, struct text *out)
 	text_str(out, ".\n");
 }
 
+/* Zero: too little has come in yet to know a rate. */
 static void view_retention_warning(const struct json_value *s, struct text *out)
 {
 	uint64_t have = json_get_u64(s, "retention_ns", UINT64_MAX),
 		 want = json_get_u64(s, "before_ns", 0);
 	char a[64], b[64];
 
-	if (have >= want)
+	if (!have || have >= want)
 		return;
 	text_printf(out,
 		    "WARNING: at the present rate the disk budget holds only the last %s, less "
@@ -212,7 +216,7 @@ void status_view_text(const struct json_value *s, struct text *out)
 	view_rate(s, "packets", "packets", "packets_per_s", out);
 	view_heartbeats(s, out);
 	view_rate(s, "kernel log", "log_records", "", out);
-	if (json_get(s, "retention_ns"))
+	if (json_get_u64(s, "retention_ns", 0))
 		line(out, "reaches", "%s back at the present rate",
 		     format_duration(json_get_u64(s, "retention_ns", 0), a, sizeof(a)));
 	view_lost(s, out);
