@@ -430,6 +430,7 @@ static int play_silence(struct sim *s, uint64_t until_ns)
 static int play_storm(struct sim *s, const struct statement *st, uint64_t until_ns)
 {
 	struct storm *storm;
+	uint64_t fired, due;
 	bool done;
 	int r = storm_start(s, st->number, until_ns - st->time_ns, until_ns, &storm);
 
@@ -437,7 +438,12 @@ static int play_storm(struct sim *s, const struct statement *st, uint64_t until_
 		return r;
 	say("storm-start %" PRIu64 " per second", st->number);
 	done = life_until(s, until_ns, NULL, NULL);
-	say("storm-end %" PRIu64 " events", storm_join(storm, !done));
+	fired = storm_join(storm, !done);
+	due = (uint64_t)((double)st->number * (double)st->time_ns / (double)NS_PER_S + 0.5);
+	if (fired < due)
+		say("storm-end %" PRIu64 " events of %" PRIu64, fired, due);
+	else
+		say("storm-end %" PRIu64 " events", fired);
 	return wait_result(s, done);
 }
 
