@@ -89,6 +89,16 @@ static int take_gaps(struct manifest *m)
 	return 0;
 }
 
+static bool budget_dropped(struct manifest *m)
+{
+	const struct holding *spool = holding_named(m, "spool");
+
+	for (size_t i = 0; spool && i < spool->gap_count; i++)
+		if (!strcmp(spool->gaps[i].kind, "retention"))
+			return true;
+	return false;
+}
+
 /* A stream whose sequence jumps, or does not begin at 1, has lost chunks on disk. */
 static int take_hole(struct manifest *m, struct holding *h, const struct chunk *before,
 		     const struct chunk *after)
@@ -96,7 +106,7 @@ static int take_hole(struct manifest *m, struct holding *h, const struct chunk *
 	uint64_t from = before ? before->last_ns
 			       : json_get_u64(folder_facts(m->folder), "created_monotonic_ns", 0);
 	uint64_t missing = after->sequence - (before ? before->sequence : 0) - 1;
-	bool budget = folder_last(m->folder, "gap") && holding_named(m, "spool")->gap_count;
+	bool budget = budget_dropped(m);
 	struct gap *g;
 
 	if (!missing)
@@ -171,11 +181,13 @@ static void take_status(struct manifest *m, struct holding *h)
 	}
 }
 
-static void take_damage(struct manifest *m, struct holding *spool)
+static void take_damage(struct manifest *m)
 {
+	struct holding *spool = holding_named(m, "spool");
+
 	for (size_t i = 0; i < m->set->damage_count; i++) {
 		const struct segment_damage *d = &m->set->damage[i];
-		struct gap *g = add_gap(spool, "damage");
+		struct gap *g = spool ? add_gap(spool, "damage") : NULL;
 
 		if (!g)
 			return;
@@ -224,7 +236,7 @@ int manifest_survey(const struct folder *f, const struct segment_set *set, struc
 	}
 	if (r < 0)
 		return err_nomem(e);
-	take_damage(ret, holding_named(ret, "spool"));
+	take_damage(ret);
 	for (size_t i = 0; i < ret->holding_count; i++) {
 		const struct holding *h = &ret->holdings[i];
 
@@ -526,6 +538,7 @@ static void summarise_losses(const struct manifest *m, struct text *out)
 
 static void summarise_members(const struct manifest *m, struct text *out)
 {
+	uint64_t context_bytes = 0;
 	char bytes[40];
 
 	text_str(out, "How to open it:\n");
@@ -539,9 +552,15 @@ static void summarise_members(const struct manifest *m, struct text *out)
 		 "  clocks.csv     how the clocks lay to each other, each second\n"
 		 "  manifest.json  all of the above for programs; see scoutfs-trace-bundle(5)\n\n");
 	text_str(out, "Members:\n");
-	for (size_t i = 0; i < m->member_count; i++)
-		text_printf(out, "  %-40s %s\n", m->members[i].path,
-			    format_bytes(m->members[i].bytes, bytes, sizeof(bytes)));
+	for (size_t i = 0; i < m->member_count; i++) {
+		if (str_starts(m->members[i].path, "context/"))
+			context_bytes += m->members[i].bytes;
+		else if (strcmp(m->members[i].path, "summary.txt") != 0)
+			text_printf(out, "  %-14s %s\n", m->members[i].path,
+				    format_bytes(m->members[i].bytes, bytes, sizeof(bytes)));
+	}
+	text_printf(out, "  %-14s %s: the host at the start and at the end; see context/*/INDEX\n",
+		    "context/", format_bytes(context_bytes, bytes, sizeof(bytes)));
 }
 
 static void summarise_host(const struct manifest *m, struct text *out)

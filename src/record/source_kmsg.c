@@ -17,8 +17,9 @@
 
 #include "session.h"
 
-#define KMSG_RECORD_MAX 8192 /* a read() of /dev/kmsg gives one record, at most 8 KiB (printk.c) \
-			      */
+#define KMSG_RECORD_MAX                                                                    \
+	8192	       /* a read() of /dev/kmsg gives one record, at most 8 KiB (printk.c) \
+			*/
 #define KMSG_BURST 256 /* records a callback, so that a flood leaves the loop its other work */
 #define BACKLOG_MAX (32 * MIB)
 
@@ -37,9 +38,13 @@ static uint64_t mono_of(struct source *s, const struct kmsg_record *r)
 {
 	struct session_stats *stats = &s->session->stats;
 
+	int64_t mono_ns;
+
 	if (!atomic_load(&stats->local_bound_ns))
 		return clock_mono_ns();
-	return (uint64_t)((int64_t)r->stamp_ns + atomic_load(&stats->local_offset_ns));
+	/* The first records of a boot may lie before the monotonic clock's zero. */
+	mono_ns = (int64_t)r->stamp_ns + atomic_load(&stats->local_offset_ns);
+	return mono_ns > 0 ? (uint64_t)mono_ns : 0;
 }
 
 static void note_hole(struct source *s, const struct kmsg_record *r, uint64_t mono_ns)

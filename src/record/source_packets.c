@@ -14,6 +14,7 @@
 #include "source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 
 #include <pcap/pcap.h>
@@ -130,6 +131,9 @@ int packets_open(const char *interface, const char *ip, uint16_t port, uint64_t 
 	}
 	choose_link_type(p);
 	r = set_filter(p, ip, port, e);
+	/* The user's command (-- COMMAND) must not inherit the capture. */
+	if (r == 0)
+		(void)fcntl(pcap_fileno(p), F_SETFD, FD_CLOEXEC);
 	if (r == 0 && pcap_setnonblock(p, 1, text) < 0)
 		r = err_set(e, -EIO, "cannot capture on %s without blocking: %s", interface, text);
 	if (r < 0) {
