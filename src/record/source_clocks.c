@@ -5,8 +5,10 @@
  * Packets carry CLOCK_REALTIME, kernel-log records local_clock(), trace events CLOCK_MONOTONIC;
  * with the anchors a reader can place all of them on one axis, and a step of the wall clock shows
  * as a row that jumps. Sampled in the loop thread (a handful of clock reads). The kernel-log
- * clock has no reading of its own: it is anchored through an instance on the `local` trace clock,
- * where a marker is written between two readings of the monotonic clock.
+ * clock has no reading of its own: it is anchored through an instance on the trace clock `perf`,
+ * where a marker is written between two readings of the monotonic clock. `perf` is local_clock(),
+ * which stamps the kernel log; the trace clock `local` is sched_clock(), which has a zero point of
+ * its own, some 30 ms away (kernel/trace/trace_clock.c, kernel/sched/clock.c).
  */
 #include "source.h"
 
@@ -14,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 
 #include "session.h"
 
@@ -78,7 +81,7 @@ static int anchor_local(struct source *s, const char *when)
 	r = instance_create(name, &i, NULL);
 	if (r < 0)
 		return r;
-	r = instance_set_clock(&i, "local", NULL);
+	r = instance_set_clock(&i, "perf", NULL);
 	for (int n = 0; r == 0 && n < LOCAL_TRIES; n++) {
 		uint64_t before, after, local;
 		char key[32];
@@ -147,6 +150,15 @@ static void journal_anchor(struct source *s, const char *when, const struct cloc
 	text_free(&line);
 }
 
+static void note_step(struct source *s, int64_t step_ns, const struct clock_anchor *a)
+{
+	char by[32];
+
+	log_notice("the wall clock was set %s by %s", step_ns > 0 ? "forward" : "back",
+		   format_duration((uint64_t)llabs(step_ns), by, sizeof(by)));
+	journal_anchor(s, "step", a);
+}
+
 static void sample(struct source *s, const char *when)
 {
 	struct clocks *c = s->priv;
@@ -161,7 +173,7 @@ static void sample(struct source *s, const char *when)
 	if (when)
 		journal_anchor(s, when, &a);
 	else if (llabs(offset - c->offset_ns) > STEP_NS)
-		journal_anchor(s, "step", &a);
+		note_step(s, offset - c->offset_ns, &a);
 	c->offset_ns = offset;
 
 	text_printf(&row, "%llu,%llu,%llu,%llu,%llu\n", (unsigned long long)a.mono_ns,
