@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <zstd.h>
 
@@ -445,6 +446,7 @@ static int write_bundle(struct finisher *f, struct err *e)
 
 static int name_bundle(struct finisher *f, struct record_result *ret, struct err *e)
 {
+	char dir[PATH_MAX];
 	int r;
 
 	if (fsync(f->bundle_fd) < 0)
@@ -457,8 +459,9 @@ static int name_bundle(struct finisher *f, struct record_result *ret, struct err
 	r = file_sync_dir(f->output_fd, e);
 	if (r < 0)
 		return r;
-	(void)snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", f->config->output_dir,
-		       f->bundle_name);
+	if (!realpath(f->config->output_dir, dir))
+		(void)snprintf(dir, sizeof(dir), "%s", f->config->output_dir);
+	(void)snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", dir, f->bundle_name);
 	ret->complete = f->manifest.complete;
 	manifest_write_result(&f->manifest, ret->bundle, &ret->json);
 	return 0;

@@ -32,12 +32,12 @@
 #include "leftover.h"
 #include "ring.h"
 
-#define SPOOL_MEMORY_BYTES (64 * MIB)
 #define CONTEXT_START_NS (20 * NSEC_PER_SEC)
 #define CONTEXT_END_NS (5 * NSEC_PER_SEC)
 #define TICK_NS NSEC_PER_SEC
-#define SUSPECTS_MAX 1000 /* of them all are journalled one by one; beyond that they are counted \
-			   */
+#define SUSPECTS_MAX                                                                \
+	1000 /* of them all are journalled one by one; beyond that they are counted \
+	      */
 #define SUSPECT_SAY_NS NSEC_PER_SEC
 
 /* ---- small services for the sources ---- */
@@ -58,14 +58,6 @@ uint64_t session_mono_of_real(struct session *s, uint64_t real_ns)
 uint64_t session_real_of_mono(struct session *s, uint64_t mono_ns)
 {
 	return (uint64_t)((int64_t)mono_ns + atomic_load(&s->stats.real_offset_ns));
-}
-
-static void journal(struct session *s, struct text *line)
-{
-	text_str(line, "\n");
-	if (text_ok(line))
-		spool_journal(s->spool, line->s, line->len);
-	text_free(line);
 }
 
 static void on_spool_dropped(void *arg, const char *why, uint64_t from_ns, uint64_t to_ns,
@@ -233,32 +225,6 @@ static void on_tick(void *arg)
 
 /* ---- verdicts ---- */
 
-static void write_verdict(struct session *s, struct json_writer *w, const struct verdict *v)
-{
-	json_kv_str(w, "trigger", v->name[0] ? v->name : NULL);
-	json_kv_str(w, "role", v->name[0] ? trigger_role_name(v->role) : NULL);
-	json_kv_str(w, "text", v->text);
-	json_kv_u64(w, "monotonic_ns", v->when_ns);
-	json_kv_u64(w, "realtime_ns", session_real_of_mono(s, v->when_ns));
-}
-
-static void journal_verdict(struct session *s, const char *kind, const struct verdict *v)
-{
-	struct text line = {0};
-	struct json_writer w;
-
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, kind);
-	json_object(&w);
-	if (!strcmp(kind, "stop"))
-		json_kv_str(&w, "reason", s->reason ? s->reason : "trigger");
-	write_verdict(s, &w, v);
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
-}
-
 static void on_suspect_durable(void *arg, uint64_t ticket, bool durable)
 {
 	struct session *s = arg;
@@ -284,7 +250,7 @@ static void suspect(struct session *s, const struct verdict *v)
 
 	spool_pin(s->spool, v->when_ns);
 	if (s->suspects++ < SUSPECTS_MAX)
-		journal_verdict(s, "suspect", v);
+		session_journal_verdict(s, "suspect", v);
 	if (again)
 		return;
 	flush_sources(s);
@@ -320,7 +286,7 @@ static void final(struct session *s, const struct verdict *v)
 		freeze(s);
 	s->state = SESSION_AFTER;
 	s->final = *v;
-	journal_verdict(s, "stop", v);
+	session_journal_verdict(s, "stop", v);
 	spool_pin(s->spool, v->when_ns);
 	log_notice("trigger %s: %s", v->name, v->text);
 	if (s->config->after_ns == 0) {
@@ -384,7 +350,7 @@ static int open_spool(struct session *s, struct err *e)
 			.limit_bytes = c->disk_bytes,
 			.lag_ns = c->lag_ms * NSEC_PER_MSEC,
 			.pin_ns = c->before_ns,
-			.memory_bytes = SPOOL_MEMORY_BYTES,
+			.memory_bytes = SESSION_SPOOL_MEMORY_BYTES,
 			.streams = cpus_possible() + (unsigned int)source_list_count,
 			.dropped = on_spool_dropped,
 			.failed = on_spool_failed,
@@ -407,95 +373,13 @@ static int prepare_sources(struct session *s, struct err *e)
 	return 0;
 }
 
-static void write_facts(struct session *s, struct text *out)
-{
-	const struct record_config *c = s->config;
-	struct text version = {0};
-	struct json_writer w;
-	struct utsname u;
-	char boot_id[64] = "", addr[80];
-
-	if (file_load("/proc/sys/kernel/random/boot_id", 64, &version, NULL) == 0)
-		(void)snprintf(boot_id, sizeof(boot_id), "%.36s", text_c(&version));
-	text_reset(&version);
-	(void)uname(&u);
-
-	json_begin(&w, out, true);
-	json_object(&w);
-	json_kv_str(&w, "format", "scoutfs-trace-session");
-	json_kv_u64(&w, "version", 1);
-	json_kv_str(&w, "stem", s->stem);
-	json_kv_str(&w, "suffix", s->suffix);
-	json_kv_str(&w, "tool_version", PROJECT_VERSION);
-	json_kv_str(&w, "host", u.nodename);
-	json_kv_str(&w, "kernel", u.release);
-	json_kv_str(&w, "kernel_build", u.version);
-	json_kv_str(&w, "machine", u.machine);
-	if (file_load("/sys/module/scoutfs/version", 256, &version, NULL) == 0) {
-		version.len = strcspn(version.s ? version.s : "", "\n");
-		json_key(&w, "scoutfs_version");
-		json_str_n(&w, text_c(&version), version.len);
-	} else {
-		json_kv_str(&w, "scoutfs_version", NULL);
-	}
-	text_free(&version);
-	json_kv_str(&w, "boot_id", boot_id);
-	json_kv_u64(&w, "pid", (uint64_t)getpid());
-	json_kv_u64(&w, "created_realtime_ns", clock_real_ns());
-	json_kv_u64(&w, "created_monotonic_ns", clock_mono_ns());
-	json_kv_str(&w, "server", wire_addr_format(&c->server, addr, sizeof(addr)));
-	json_kv_str(&w, "server_ip", c->server_ip);
-	json_kv_u64(&w, "server_port", c->server_port);
-	json_key(&w, "command_line");
-	json_array(&w);
-	for (int i = 0; i < c->argc; i++)
-		json_str(&w, c->argv[i]);
-	json_array_end(&w);
-	json_key(&w, "budgets");
-	json_object(&w);
-	json_kv_u64(&w, "disk_bytes", c->disk_bytes);
-	json_kv_u64(&w, "ring_bytes", c->ring_bytes);
-	json_kv_u64(&w, "packet_ring_bytes", c->packet_ring_bytes);
-	json_kv_u64(&w, "spool_memory_bytes", SPOOL_MEMORY_BYTES);
-	json_kv_u64(&w, "lag_ms", c->lag_ms);
-	json_kv_u64(&w, "before_ns", c->before_ns);
-	json_kv_u64(&w, "after_ns", c->after_ns);
-	json_kv_u64(&w, "duration_ns", c->duration_ns);
-	json_object_end(&w);
-	json_key(&w, "triggers");
-	json_array(&w);
-	for (size_t i = 0; i < trigger_set_count(s->triggers); i++) {
-		const struct trigger *t = trigger_set_at(s->triggers, i);
-
-		json_object(&w);
-		json_kv_str(&w, "name", t->name);
-		json_kv_str(&w, "role", trigger_role_name(t->role));
-		json_kv_str(&w, "kind", t->ops->kind);
-		json_kv_str(&w, "spec", t->spec);
-		json_object_end(&w);
-	}
-	json_array_end(&w);
-	json_key(&w, "sources");
-	json_object(&w);
-	for (size_t i = 0; i < s->source_count; i++) {
-		json_key(&w, s->sources[i].ops->name);
-		json_object(&w);
-		if (s->sources[i].ops->facts)
-			s->sources[i].ops->facts(&s->sources[i], &w);
-		json_object_end(&w);
-	}
-	json_object_end(&w);
-	json_object_end(&w);
-	text_str(out, "\n");
-}
-
 /* From here on the folder alone is enough to make a bundle of whatever gets recorded. */
 static int make_prologue_durable(struct session *s, struct err *e)
 {
 	struct text facts = {0};
 	int r;
 
-	write_facts(s, &facts);
+	session_write_facts(s, &facts);
 	if (!text_ok(&facts)) {
 		text_free(&facts);
 		return err_nomem(e);
@@ -560,6 +444,17 @@ static int start_command(struct session *s, struct err *e)
 	return s->config->command ? child_start(s->config->command, &s->command_pid, e) : 0;
 }
 
+/* The recorder's memory is small and bounded: killing it would gain little and lose the evidence.
+ */
+static void spare_from_oom(void)
+{
+	CLEANUP(closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	/* Without the right to lower it: as it is. */
+	if (fd >= 0)
+		(void)!write(fd, "-500", 4);
+}
+
 /* ---- context, beside the recording ---- */
 
 static void *context_thread(void *arg)
@@ -610,63 +505,6 @@ static int drain_sources(struct session *s, struct err *e)
 	return r;
 }
 
-static void journal_totals(struct session *s)
-{
-	struct text line = {0};
-	struct json_writer w;
-
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "totals");
-	json_object(&w);
-	for (size_t i = 0; i < s->source_count; i++)
-		json_kv_u64(&w, s->sources[i].ops->name, atomic_load(&s->sources[i].records));
-	json_kv_u64(&w, "heartbeats", atomic_load(&s->stats.heartbeats));
-	json_kv_u64(&w, "suspects", s->suspects);
-	json_kv_u64(&w, "newest_packet_monotonic_ns", atomic_load(&s->stats.newest_packet_ns));
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
-}
-
-static void journal_command(struct session *s)
-{
-	struct text line = {0};
-	struct json_writer w;
-
-	if (!s->config->command)
-		return;
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "command");
-	json_object(&w);
-	json_kv_bool(&w, "ended", s->command_pid == 0);
-	if (s->command_pid == 0 && WIFEXITED(s->command_status))
-		json_kv_i64(&w, "exit_status", WEXITSTATUS(s->command_status));
-	if (s->command_pid == 0 && WIFSIGNALED(s->command_status))
-		json_kv_i64(&w, "signal", WTERMSIG(s->command_status));
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
-}
-
-static void journal_timings(struct session *s)
-{
-	struct text line = {0};
-	struct json_writer w;
-
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "timings");
-	json_object(&w);
-	json_kv_u64(&w, "freeze_begun_monotonic_ns", s->freeze_begun_ns);
-	json_kv_u64(&w, "frozen_monotonic_ns", s->frozen_ns);
-	json_kv_u64(&w, "durable_monotonic_ns", s->durable_ns);
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
-}
-
 /* Freeze, drain, durable: after this the raw data is safe whatever happens to us. */
 static int make_safe(struct session *s, struct err *e)
 {
@@ -676,14 +514,14 @@ static int make_safe(struct session *s, struct err *e)
 		freeze(s);
 	r = drain_sources(s, e);
 	if (strcmp(s->reason, "trigger") != 0)
-		journal_verdict(s, "stop", &s->final);
-	journal_totals(s);
-	journal_command(s);
+		session_journal_verdict(s, "stop", &s->final);
+	session_journal_totals(s);
+	session_journal_command(s);
 	loss_flush(s->loss, s->spool);
 	code = spool_sync_wait(s->spool, r == 0 ? e : NULL);
 	r = r < 0 ? r : code;
 	s->durable_ns = clock_mono_ns();
-	journal_timings(s);
+	session_journal_timings(s);
 	if (r == 0)
 		log_notice("raw data safe in %s", s->path);
 	return r;
@@ -838,8 +676,10 @@ static int record(struct session *s, struct err *e)
 		r = start_command(s, e);
 	if (r < 0)
 		return r;
-	log_notice("armed; recording in %s", s->path);
-	log_info("%s", text_c(&s->proof));
+	spare_from_oom();
+	log_notice("recording in %s", s->path);
+	log_notice("armed: %s", text_c(&s->proof));
+	log_notice("waiting for a trigger; Ctrl-C or scoutfs-trace stop ends the recording");
 	context_begin(s, &s->contexts[0], "start", CONTEXT_START_NS);
 	return loop_run(s->loop, e);
 }

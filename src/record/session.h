@@ -26,6 +26,8 @@
 #define SESSION_CLOCKS_HEAD "clocks-head"   /* column names of clocks.csv */
 #define SESSION_CONTEXT "context"
 
+#define SESSION_SPOOL_MEMORY_BYTES (64 * MIB)
+
 /* Figures that sources publish and the status line and `status` show. */
 struct session_stats {
 	_Atomic uint64_t events; /* trace events drained */
@@ -70,6 +72,7 @@ struct session {
 	uint64_t freeze_begun_ns, frozen_ns, durable_ns;
 	uint64_t suspects;
 	uint64_t suspect_said_ns;
+	bool retention_said;
 	char last_suspect[64];
 	struct text proof;
 	struct trigger_env trigger_env;
@@ -91,6 +94,12 @@ struct session {
 };
 
 struct source *session_source(struct session *s, const char *name);
+/* session_journal.c: what it writes down. */
+void session_write_facts(struct session *s, struct text *out);
+void session_journal_verdict(struct session *s, const char *kind, const struct verdict *v);
+void session_journal_totals(struct session *s);
+void session_journal_command(struct session *s);
+void session_journal_timings(struct session *s);
 /* session_status.c: what the recorder says about itself while it runs. */
 void session_tick(struct session *s);
 int session_status_json(struct session *s, struct text *out);

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 
+#define RETENTION_SETTLED_NS (10 * NSEC_PER_SEC)
 #define RATE_MIN_NS (NSEC_PER_SEC / 2) /* a shorter interval makes a rate of noise */
 
 const char *session_state_name(enum session_state state)
@@ -168,6 +169,23 @@ int session_status_json(struct session *s, struct text *out)
 	return text_ok(out) ? 0 : -ENOMEM;
 }
 
+/* Once, when it turns out that the budget does not hold the window that was asked for. */
+static void warn_of_short_retention(struct session *s)
+{
+	uint64_t keeps = retention_ns(s);
+	char have[32], want[32];
+
+	if (s->retention_said || !keeps || keeps >= s->config->before_ns ||
+	    clock_mono_ns() - s->armed_mono_ns < RETENTION_SETTLED_NS)
+		return;
+	s->retention_said = true;
+	log_warning(
+		"at the present rate the disk budget holds the last %s, less than --before %s; a "
+		"larger --disk-budget holds more",
+		format_duration(keeps, have, sizeof(have)),
+		format_duration(s->config->before_ns, want, sizeof(want)));
+}
+
 /**
  * session_tick() - renew the rates and the live line
  */
@@ -181,6 +199,7 @@ void session_tick(struct session *s)
 	bool uncounted;
 
 	update_rates(s);
+	warn_of_short_retention(s);
 	if (!log_is_terminal() || s->state > SESSION_AFTER)
 		return;
 	spool_stats(s->spool, &spool);
