@@ -57,22 +57,18 @@ void check_privileges(struct checking *x, struct check_result *r)
 			  geteuid() == 0 ? "This is root, but without %s."
 					 : "This is not root, and lacks %s.",
 			  missing);
-		check_because(
-			r, "The kernel lets nobody else use tracing, capture packets and read the "
-			   "kernel log.");
-		check_remedy(r, geteuid() == 0
-					? "Run it on the host itself, not in a container that "
-					  "takes these capabilities away."
-					: "Run the same command with sudo.");
+		check_because(r, "The kernel lets nobody else use tracing, capture packets and "
+				 "read the kernel log.");
+		check_remedy(r, geteuid() == 0 ? "Run it on the host itself, not in a container "
+						 "that takes these capabilities away."
+					       : "Run the same command with sudo.");
 		return;
 	}
 	if (!host_is_initial_user_namespace(check_load("/proc/self/uid_map", &map)) && map.len) {
 		check_bad(r, EXIT_NOPERM,
 			  "This is root only of a user namespace (a rootless container).");
-		check_because(
-			r,
-			"Capabilities count for nothing outside of it, and tracing and scoutfs are "
-			"outside.");
+		check_because(r, "Capabilities count for nothing outside of it, and tracing and "
+				 "scoutfs are outside.");
 		check_remedy(r, "Run it as root of the host.");
 		return;
 	}
@@ -128,10 +124,8 @@ void check_recorder(struct checking *x, struct check_result *r)
 		(void)snprintf(pid_text, sizeof(pid_text), ", with PID %d", (int)pid);
 	check_bad(r, EXIT_TEMPFAIL, "Another recorder runs on this host%s (it holds %s).", pid_text,
 		  path);
-	check_because(
-		r,
-		"One recorder is enough for all triggers, and two would share the host's memory, "
-		"disk and lock.");
+	check_because(r, "One recorder is enough for all triggers, and two would share the host's "
+			 "memory, disk and lock.");
 	check_remedy(r, "See what it does: scoutfs-trace status. To end it and get its bundle: "
 			"scoutfs-trace stop.");
 }
@@ -152,9 +146,8 @@ void check_tracing(struct checking *x, struct check_result *r)
 		check_bad(r, EXIT_ERROR, "The kernel's lockdown is in confidentiality mode.");
 		check_because(
 			r, "In this mode the kernel closes tracing to everybody, root included.");
-		check_remedy(r,
-			     "Boot with lockdown=integrity on the kernel command line, or without "
-			     "lockdown.");
+		check_remedy(r, "Boot with lockdown=integrity on the kernel command line, or "
+				"without lockdown.");
 		return;
 	}
 	dir = instance_tracing_dir(&e);
@@ -183,16 +176,12 @@ void check_events(struct checking *x, struct check_result *r)
 			 : ": the scoutfs module is not loaded");
 	check_because(r, "Without them the recording shows nothing of what scoutfs did.");
 	if (loaded)
-		check_remedy(
-			r,
-			"The kernel refuses the events of a module that taints it as proprietary "
-			"or "
-			"forced; see: dmesg | grep 'module has bad taint'. Load a module that was "
-			"built for this kernel.");
+		check_remedy(r, "The kernel refuses the events of a module that taints it as "
+				"proprietary or forced; see: dmesg | grep 'module has bad taint'. "
+				"Load a module that was built for this kernel.");
 	else
 		check_remedy(r, "Load the module and mount the file system: modprobe scoutfs && "
-				"mount -a -t "
-				"scoutfs");
+				"mount -a -t scoutfs");
 }
 
 struct names {
@@ -268,8 +257,7 @@ void check_extra_events(struct checking *x, struct check_result *r)
 				      "It would record something else than was meant, or nothing.");
 			check_remedy(
 				r, "Write -e SYSTEM, -e SYSTEM:EVENT or -e 'SYSTEM:EVENT/FILTER', "
-				   "as in "
-				   "-e 'sched:sched_switch/prev_comm == \"kworker\"'.");
+				   "as in -e 'sched:sched_switch/prev_comm == \"kworker\"'.");
 			return;
 		}
 		system_exists = instance_event_exists(spec.system, NULL);
@@ -316,10 +304,8 @@ void check_mount(struct checking *x, struct check_result *r)
 		check_good(r, "scoutfs is mounted at %s and %zu more.", first, count - 1);
 	} else {
 		check_warning(r, "No scoutfs file system is mounted here.");
-		check_because(
-			r,
-			"Nothing happens in scoutfs on this host until one is; the recording would "
-			"hold packets and the kernel log alone.");
+		check_because(r, "Nothing happens in scoutfs on this host until one is; the "
+				 "recording would hold packets and the kernel log alone.");
 		check_remedy(r, "mount -a -t scoutfs, or record on a host that has it mounted.");
 	}
 }
@@ -357,29 +343,24 @@ void check_memory(struct checking *x, struct check_result *r)
 		check_bad(r, EXIT_ERROR,
 			  "%s of memory are available; the least that recording asks for is %s.",
 			  available_text, fits_text);
-		check_because(
-			r, "The recorder takes no more than half of the memory, so that the host "
-			   "is not "
-			   "harmed.");
+		check_because(r, "The recorder takes no more than half of the memory, so that the "
+				 "host is not harmed.");
 		check_remedy(r, "End what uses memory (ps aux --sort=-rss | head), or give "
-				"--packet-memory a "
-				"smaller size.");
+				"--packet-memory a smaller size.");
 		return;
 	}
 	if (wanted > fits) {
 		c->ring_bytes = fits;
 		(void)format_bytes(fits, fits_text, sizeof(fits_text));
 		(void)format_bytes(fits / cpus, each_text, sizeof(each_text));
-		check_warning(
-			r,
-			"Rings of %s do not fit in %s of available memory; they will be %s (%s for "
-			"each of %llu CPUs).",
-			wanted_text, available_text, fits_text, each_text,
-			(unsigned long long)cpus);
-		check_because(
-			r, "The recorder takes no more than half of the memory, so that the host "
-			   "is not "
-			   "harmed. Smaller rings lose events sooner in a storm.");
+		check_warning(r,
+			      "Rings of %s do not fit in %s of available memory; they will be %s "
+			      "(%s for each of %llu CPUs).",
+			      wanted_text, available_text, fits_text, each_text,
+			      (unsigned long long)cpus);
+		check_because(r,
+			      "The recorder takes no more than half of the memory, so that the "
+			      "host is not harmed. Smaller rings lose events sooner in a storm.");
 		check_remedy(r,
 			     "Nothing must be done; --ring-memory %lluM says the same without a "
 			     "warning.",

@@ -141,21 +141,19 @@ static bool output_is_private(struct checking *x, const struct stat *st, struct 
 	if (st->st_uid == geteuid() && !shared)
 		return true;
 	if (st->st_uid != geteuid())
-		check_bad(r, EXIT_ERROR,
-			  "The output folder %.300s belongs to user %u, not to user %u who "
-			  "records.",
-			  x->output, st->st_uid, geteuid());
+		check_bad(
+			r, EXIT_ERROR,
+			"The output folder %.300s belongs to user %u, not to user %u who records.",
+			x->output, st->st_uid, geteuid());
 	else
 		check_bad(r, EXIT_ERROR,
 			  "Others may write in the output folder %.300s (mode %04o, without the "
 			  "sticky bit).",
 			  x->output, (unsigned int)st->st_mode & 07777);
 	check_because(r, "They could take the recording away or put another in its place; it holds "
-			 "packets and "
-			 "kernel data.");
+			 "packets and kernel data.");
 	check_remedy(r, "Use a folder of its own: leave -o out (" RECORD_DEFAULT_OUTPUT_DIR
-			"), or: install -d "
-			"-m 0700 DIR, then -o DIR");
+			"), or: install -d -m 0700 DIR, then -o DIR");
 	return false;
 }
 
@@ -188,10 +186,8 @@ static bool output_is_off_scoutfs(struct checking *x, const struct stat *st, str
 			      x->output);
 	else
 		check_bad(r, EXIT_ERROR, "The output folder %.300s is on scoutfs.", x->output);
-	check_because(
-		r,
-		"Writing the recording makes scoutfs events, which are recorded; and when scoutfs "
-		"stalls, so does the recording of why.");
+	check_because(r, "Writing the recording makes scoutfs events, which are recorded; and when "
+			 "scoutfs stalls, so does the recording of why.");
 	check_remedy(r, "Choose a local disk: leave -o out (" RECORD_DEFAULT_OUTPUT_DIR
 			"), or -o DIR");
 	return x->config->force_output;
@@ -221,10 +217,8 @@ static bool output_is_writable(struct checking *x, struct check_result *r)
 		  x->output, e.text[0] ? e.text : strerror(-n));
 	check_because(r, "The recording has no place to go.");
 	if (n == -EROFS)
-		check_remedy(
-			r,
-			"Mount it for writing (mount -o remount,rw), or choose another place: -o "
-			"DIR");
+		check_remedy(r, "Mount it for writing (mount -o remount,rw), or choose another "
+				"place: -o DIR");
 	else if (n == -ENOSPC || n == -EDQUOT)
 		check_remedy(r, "Make room on that file system, or choose another place: -o DIR");
 	else
@@ -284,28 +278,23 @@ void check_disk(struct checking *x, struct check_result *r)
 	(void)format_bytes(needed, needed_text, sizeof(needed_text));
 	(void)format_bytes(budget, budget_text, sizeof(budget_text));
 	if (free_bytes >= needed) {
-		check_good(
-			r,
-			"%s are free for the recording and its bundle (%s needed; quotas are not "
-			"looked "
-			"at).",
-			free_text, needed_text);
+		check_good(r,
+			   "%s are free for the recording and its bundle (%s needed; quotas are "
+			   "not looked at).",
+			   free_text, needed_text);
 		return;
 	}
 
 	check_bad(r, EXIT_ERROR, "%.300s has %s free; a budget of %s needs %s.", x->output,
 		  free_text, budget_text, needed_text);
-	check_because(
-		r, "The bundle is made while the recording is still there, so both must fit: twice "
-		   "the "
-		   "budget, and a little more.");
+	check_because(r, "The bundle is made while the recording is still there, so both must fit: "
+			 "twice the budget, and a little more.");
 	fits = free_bytes > DISK_MARGIN_BYTES ? (free_bytes - DISK_MARGIN_BYTES) / 2 / MIB : 0;
 	if (fits * MIB >= DISK_LEAST_BYTES)
-		check_remedy(
-			r,
-			"This would fit: --disk-budget %lluM. Or choose a place with more room: -o "
-			"DIR",
-			(unsigned long long)fits);
+		check_remedy(r,
+			     "This would fit: --disk-budget %lluM. Or choose a place with more "
+			     "room: -o DIR",
+			     (unsigned long long)fits);
 	else
 		check_remedy(
 			r,
@@ -375,24 +364,18 @@ void check_leftovers(struct checking *x, struct check_result *r)
 	if (l.folders) {
 		check_warning(r, "An earlier recording was left unfinished: %.200s/%.150s%s.",
 			      x->output, l.folder, l.folders > 1 ? ", and others" : "");
-		check_because(
-			r, "Its recorder was killed, or the host went down; what it had is still "
-			   "there and "
-			   "takes up room.");
+		check_because(r, "Its recorder was killed, or the host went down; what it had is "
+				 "still there and takes up room.");
 		check_remedy(r, "Make its bundle: scoutfs-trace recover %.200s/%.150s", x->output,
 			     l.folder);
 		return;
 	}
 	check_warning(r, "A killed recorder left the tracing instance %s%s.", l.instance,
 		      l.instances > 1 ? ", and others" : "");
-	check_because(r,
-		      "It still holds events, memory, and goes on tracing; its recording is not in "
-		      "this output "
-		      "folder.");
+	check_because(r, "It still holds events, memory, and goes on tracing; its recording is not "
+			 "in this output folder.");
 	check_remedy(r,
 		     "Recover it with the folder of its recording: scoutfs-trace recover DIR. If "
-		     "that is "
-		     "gone: "
-		     "rmdir %s/instances/%s",
+		     "that is gone: rmdir %s/instances/%s",
 		     instance_tracing_dir(NULL), l.instance);
 }

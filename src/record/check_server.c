@@ -67,12 +67,9 @@ static void discover(struct checking *x, struct check_result *r)
 		check_bad(r, EXIT_USAGE,
 			  "No IP and PORT were given, and nothing on this host names a scoutfs "
 			  "server.");
-		check_remedy(
-			r,
-			"Give them: scoutfs-trace IP PORT. They are in the kernel log of a host "
-			"that "
-			"mounts the file system: journalctl -k | grep -E 'server ready at|client "
-			"connected' (there: ... -> IP:PORT).");
+		check_remedy(r, "Give them: scoutfs-trace IP PORT. They are in the kernel log of a "
+				"host that mounts the file system: journalctl -k | grep -E 'server "
+				"ready at|client connected' (there: ... -> IP:PORT).");
 		return;
 	}
 	check_bad(r, EXIT_USAGE,
@@ -118,10 +115,8 @@ static void refuse_name(const char *ip, struct check_result *r)
 	bool like_name = strspn(ip, "0123456789.:abcdefABCDEF%") != strlen(ip);
 
 	check_bad(r, EXIT_USAGE, "'%.200s' is not a numeric IP address.", ip);
-	check_because(
-		r, "Names are not looked up: the recorder must not depend on a name server, and a "
-		   "name "
-		   "can mean several addresses.");
+	check_because(r, "Names are not looked up: the recorder must not depend on a name server, "
+			 "and a name can mean several addresses.");
 	if (like_name)
 		check_remedy(r, "Look it up: getent ahosts %.200s", ip);
 	else
@@ -146,12 +141,10 @@ void check_address(struct checking *x, struct check_result *r)
 		check_bad(r, EXIT_USAGE,
 			  c->server_ip ? "The server's port is missing, or is 0."
 				       : "The server's address is missing.");
-		check_because(
-			r, "scoutfs has no port of its own: each quorum slot has an address and a "
-			   "port.");
+		check_because(r, "scoutfs has no port of its own: each quorum slot has an address "
+				 "and a port.");
 		check_remedy(r, "Give both: scoutfs-trace IP PORT, with a port from 1 to 65535. Or "
-				"neither: then "
-				"the server is looked for on this host.");
+				"neither: then the server is looked for on this host.");
 		return;
 	}
 	if (strlen(c->server_ip) >= sizeof(ip)) {
@@ -171,19 +164,15 @@ void check_address(struct checking *x, struct check_result *r)
 	if (useless) {
 		check_bad(r, EXIT_USAGE, "%s is %s, not that of a server.", c->server_ip, useless);
 		check_because(r, "No packet comes from such an address.");
-		check_remedy(
-			r,
-			"Use the address in the kernel log: journalctl -k | grep -E 'server ready "
-			"at|client connected'");
+		check_remedy(r, "Use the address in the kernel log: journalctl -k | grep -E "
+				"'server ready at|client connected'");
 		return;
 	}
 	if (scope && !scope_exists(scope)) {
 		check_bad(r, EXIT_USAGE, "%s: there is no interface %s on this host.", c->server_ip,
 			  scope);
-		check_because(
-			r,
-			"What stands behind the % of an IPv6 address is the interface it is valid "
-			"on.");
+		check_because(r, "What stands behind the % of an IPv6 address is the interface it "
+				 "is valid on.");
 		check_remedy(r, "See the interfaces: ip -br link");
 		return;
 	}
@@ -208,9 +197,8 @@ void check_network(struct checking *x, struct check_result *r)
 		return;
 	}
 	check_warning(r, "This shell is in a network namespace of its own.");
-	check_because(r,
-		      "scoutfs speaks on the host's network, and none of its packets are seen from "
-		      "here.");
+	check_because(r, "scoutfs speaks on the host's network, and none of its packets are seen "
+			 "from here.");
 	check_remedy(r, "Run it on the host: nsenter --net=/proc/1/ns/net scoutfs-trace ...");
 }
 
@@ -345,23 +333,17 @@ static void no_heartbeat(struct checking *x, const struct listening *l, struct c
 		      "No heartbeat of %s came within 5 s (%llu other packets to or from it did).",
 		      wire_addr_format(&x->config->server, addr, sizeof(addr)),
 		      (unsigned long long)l->others);
-	check_because(
-		r,
-		"A leader sends one each 100 ms to every other quorum member. None are seen with a "
-		"quorum of one slot and on hosts outside the quorum. Otherwise this is not the "
-		"present leader.");
+	check_because(r, "A leader sends one each 100 ms to every other quorum member. None are "
+			 "seen with a quorum of one slot and on hosts outside the quorum. "
+			 "Otherwise this is not the present leader.");
 	search(x);
 	if (x->found_count)
 		check_remedy(r, "Compare with what this host knows: %s.",
 			     discover_list(x->found, x->found_count, list, sizeof(list)));
 	else
-		check_remedy(
-			r,
-			"This host knows of no server to compare with. On a quorum member see: "
-			"grep "
-			". "
-			"/sys/fs/scoutfs/*/quorum/is_leader; the leader's kernel log has \"server "
-			"ready at IP:PORT\".");
+		check_remedy(r, "This host knows of no server to compare with. On a quorum member "
+				"see: grep . /sys/fs/scoutfs/*/quorum/is_leader; the leader's "
+				"kernel log has \"server ready at IP:PORT\".");
 }
 
 void check_heartbeat(struct checking *x, struct check_result *r)

@@ -25,11 +25,15 @@ tracing=/sys/kernel/tracing
 event=check_test_$$
 heart=
 
+forget_event() {
+	! grep -q "scoutfs/$event " $tracing/uprobe_events ||
+		echo "-:scoutfs/$event" 2>/dev/null >>$tracing/uprobe_events
+}
 cleanup() {
 	[ -n "$heart" ] && kill "$heart" 2>/dev/null && wait "$heart" 2>/dev/null
 	umount "$work"/mnt.* 2>/dev/null
 	mountpoint -q $tracing || mount -t tracefs nodev $tracing
-	echo "-:scoutfs/$event" >>$tracing/uprobe_events 2>/dev/null
+	forget_event || echo "# somebody else enabled scoutfs/$event: remove it from $tracing/uprobe_events later"
 	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
@@ -276,7 +280,7 @@ umounted() {
 	umount $tracing && gives 0 $server && row ok tracing "$tracing" && mountpoint -q $tracing
 }
 ok "tracefs that is not mounted is mounted" umounted
-echo "-:scoutfs/$event" >>$tracing/uprobe_events
+forget_event 2>/dev/null
 events() { gives 1 $server && row ERROR scoutfs-events "not loaded" "modprobe scoutfs"; }
 if [ ! -d $tracing/events/scoutfs ]; then
 	ok "no scoutfs events" events

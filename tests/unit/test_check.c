@@ -33,6 +33,7 @@ static void user_namespaces(void)
 	CHECK(host_is_initial_user_namespace("         0          0 4294967295\n"));
 	CHECK(!host_is_initial_user_namespace("         0       1000          1\n"));
 	CHECK(!host_is_initial_user_namespace("         0     100000      65536\n"));
+	CHECK(!host_is_initial_user_namespace("         0          0       1000\n"));
 	CHECK(!host_is_initial_user_namespace(""));
 }
 
