@@ -459,9 +459,12 @@ static int name_bundle(struct finisher *f, struct record_result *ret, struct err
 	r = file_sync_dir(f->output_fd, e);
 	if (r < 0)
 		return r;
+	/* Whoever reads the path may be in another folder by then. */
 	if (!realpath(f->config->output_dir, dir))
-		(void)snprintf(dir, sizeof(dir), "%s", f->config->output_dir);
-	(void)snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", dir, f->bundle_name);
+		return err_errno(e, -errno, "cannot find the way to %s", f->config->output_dir);
+	if (snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", dir, f->bundle_name) >=
+	    (int)sizeof(ret->bundle))
+		log_warning("the bundle's path is too long to be printed; it is in %s", dir);
 	ret->complete = f->manifest.complete;
 	manifest_write_result(&f->manifest, ret->bundle, &ret->json);
 	return 0;

@@ -461,7 +461,7 @@ static void summarise_suspects(const struct manifest *m, struct text *out)
 			text_str(out, "Suspects on the way there (UTC):\n");
 		if (i < 50)
 			text_printf(
-				out, "  %s  %-20s %s\n",
+				out, "  %s  %-20s %.160s\n",
 				format_utc(json_get_u64(v, "realtime_ns", 0), when, sizeof(when)),
 				json_get_str(v, "trigger", "?"), json_get_str(v, "text", ""));
 	}
