@@ -307,6 +307,13 @@ static void on_verdict(void *arg, const struct verdict *v)
 
 	if (s->state == SESSION_FINISHING)
 		return;
+	/* The watch sees events a moment before the sources run: then it counts from their start.
+	 */
+	if (s->state == SESSION_ARMING) {
+		if (s->early.role != ROLE_FINAL)
+			s->early = *v;
+		return;
+	}
 	if (v->role == ROLE_FINAL && s->state == SESSION_RECORDING)
 		final(s, v);
 	else
@@ -681,6 +688,8 @@ static int record(struct session *s, struct err *e)
 	log_notice("armed: %s", text_c(&s->proof));
 	log_notice("waiting for a trigger; Ctrl-C or scoutfs-trace stop ends the recording");
 	context_begin(s, &s->contexts[0], "start", CONTEXT_START_NS);
+	if (s->early.role != ROLE_OFF)
+		on_verdict(s, &s->early);
 	return loop_run(s->loop, e);
 }
 

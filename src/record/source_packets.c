@@ -72,9 +72,11 @@ static void choose_link_type(pcap_t *p)
 	n = pcap_list_datalinks(p, &types);
 	if (n < 0)
 		return;
+#ifdef DLT_LINUX_SLL2 /* libpcap 1.10 */
 	for (int i = 0; i < n; i++)
 		if (types[i] == DLT_LINUX_SLL2)
 			(void)pcap_set_datalink(p, DLT_LINUX_SLL2);
+#endif
 	pcap_free_datalinks(types);
 }
 
