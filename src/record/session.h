@@ -68,6 +68,7 @@ struct session {
 	const char *reason; /* trigger, signal, duration, command, stop; NULL while it goes on */
 	char signal_name[16];
 	struct verdict final; /* valid when reason is set */
+	struct verdict early; /* seen while arming; role off: none */
 	uint64_t armed_mono_ns, armed_real_ns;
 	uint64_t freeze_begun_ns, frozen_ns, durable_ns;
 	uint64_t suspects;

@@ -32,6 +32,7 @@
 #define REOPEN_EVERY_NS NSEC_PER_SEC
 #define BATCH_BYTES (256 * KIB)
 #define PUMP_NICE (-5)
+#define LINKTYPE_RAW 101
 
 struct packets {
 	pcap_t *pcap;
@@ -351,7 +352,9 @@ static int packets_prepare(struct source *s, struct err *e)
 		source_degrade(s, SOURCE_FAILED, "%s", why.text);
 	else
 		p->link_type = pcap_datalink(p->pcap);
-	pcapfile_header(p->link_type, PACKETS_SNAPLEN, head);
+	/* libpcap's number for raw IP differs from the one that files have (pcap-linktype(7)). */
+	pcapfile_header(p->link_type == DLT_RAW ? LINKTYPE_RAW : p->link_type, PACKETS_SNAPLEN,
+			head);
 	return file_save_at(s->session->dir_fd, SESSION_PACKETS_HEAD, head, sizeof(head), e);
 }
 
