@@ -22,6 +22,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -29,6 +30,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include <tracefs.h>
 
@@ -39,6 +41,8 @@
 #define READ_LIMIT_BYTES (4 * MIB) /* far above any control file; event formats are some KiB */
 #define PARSE_ERROR "parse_error: "
 #define SIZE_FLOOR_KB 64
+#define REMOVE_TRIES 50 /* half a second */
+#define REMOVE_PAUSE_NS (10 * NSEC_PER_MSEC)
 #define SIZE_CEILING_KB (UINT64_C(1) << 40) /* beyond it the kernel's shift to bytes could wrap */
 
 /* ---- the tracing folder ---- */
@@ -398,8 +402,11 @@ int instance_create(const char *name, struct instance *ret, struct err *e)
 			instance_tracing_dir(NULL), name);
 
 	r = open_dir(name, ret, e);
-	if (r == 0)
+	if (r == 0) {
 		r = instance_hold(ret, e);
+		if (r < 0)
+			(void)close(take_fd(&ret->dir_fd));
+	}
 	if (r < 0) {
 		char path[512];
 
@@ -464,8 +471,14 @@ int instance_remove(struct instance *i, struct err *e)
 	(void)close(take_fd(&i->dir_fd));
 
 	snprintf(path, sizeof(path), "%s/instances/%s", instance_tracing_dir(NULL), i->name);
-	if (rmdir(path) == 0 || errno == ENOENT)
-		return 0;
+	/* A child that another thread has forked holds copies of our descriptors until it execs. */
+	for (int tries = 0;; tries++) {
+		if (rmdir(path) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY || tries == REMOVE_TRIES)
+			break;
+		(void)nanosleep(&(struct timespec){.tv_nsec = REMOVE_PAUSE_NS}, NULL);
+	}
 	if (errno == EBUSY)
 		return err_set(e, -EBUSY,
 			       "cannot remove tracing instance %s: somebody has a file of it open; "
@@ -540,6 +553,37 @@ static bool words_from_filter(const char *content, char *ret, size_t size)
 	return true;
 }
 
+/*
+ * The filter file of a system takes anything (seen on 6.18); each event that cannot use it
+ * is left without a filter and says so in its own file. A filter that none can use is a mistake.
+ */
+static bool an_event_took_filter(const struct instance *i, const char *system)
+{
+	char path[256];
+	bool taken = false;
+	struct dirent *d;
+	DIR *dir;
+	int fd;
+
+	snprintf(path, sizeof(path), "events/%s", system);
+	fd = openat(i->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			(void)close(fd);
+		return true; /* the kernel took it and we cannot look: believe it */
+	}
+	while (!taken && (d = readdir(dir))) {
+		CLEANUP(text_free) struct text content = {0};
+
+		snprintf(path, sizeof(path), "events/%s/%.128s/filter", system, d->d_name);
+		taken = d->d_name[0] != '.' && load_at(i->dir_fd, path, &content) == 0 &&
+			!strstr(text_c(&content), PARSE_ERROR);
+	}
+	(void)closedir(dir);
+	return taken;
+}
+
 /**
  * instance_set_filter() - which of an event's occurrences are recorded
  * @i:      the instance
@@ -568,17 +612,21 @@ int instance_set_filter(const struct instance *i, const char *system, const char
 		filter = "0";
 	snprintf(file, sizeof(file), "events/%s%s%s/filter", system, all ? "" : "/", event);
 	r = write_at(i->dir_fd, file, filter);
-	/* A system's filter file takes anything; that no event has the fields shows in it only. */
-	if (r == 0 && (!all || load_at(i->dir_fd, file, &content) < 0 ||
-		       !strstr(text_c(&content), PARSE_ERROR)))
+	if (r == 0 && (!all || an_event_took_filter(i, system)))
 		return 0;
-	r = r ? r : -EINVAL;
+	if (r == 0) {
+		(void)write_at(i->dir_fd, file, "0");
+		return err_set(
+			e, -EINVAL,
+			"no event of %s accepts the filter \"%.300s\": a field is unknown, or "
+			"the filter is malformed; the fields are in %s/events/%s/EVENT/format",
+			system, filter, instance_tracing_dir(NULL), system);
+	}
 	if (r == -ENOENT)
 		return err_set(e, r,
 			       "there is no event %s%s%s on this kernel; see %s/available_events",
 			       system, all ? "" : ":", event, instance_tracing_dir(NULL));
 
-	text_reset(&content);
 	if (load_at(i->dir_fd, file, &content) < 0 ||
 	    !words_from_filter(text_c(&content), words, sizeof(words)))
 		(void)kernel_words(i, filter, words, sizeof(words));

@@ -31,12 +31,11 @@
 #include "base/log.h"
 
 #define LANES_MAX 16
-#define LANE_RING_KB                                                                             \
-	32 /* for each CPU: about 250 scoutfs events, times LANES, times 256 CPUs = 8 MiB a lane \
-	    */
+/* For each CPU; some 250 scoutfs events. On 256 CPUs a lane takes 8 MiB. */
+#define LANE_RING_KB 32
 #define LINE_MAX_BYTES 4096
-#define READS_PER_CALLBACK \
-	16 /* of at most a page: under 1 ms, then the loop looks at its other sources */
+/* Each at most a page of text: under 1 ms together, then the loop looks at its other sources. */
+#define READS_PER_CALLBACK 16
 #define FALLBACK_NS (100 * NSEC_PER_MSEC)
 #define KEEP_EVERY_TICKS 10 /* of FALLBACK_NS */
 #define PROOF_NS (2 * NSEC_PER_SEC)
