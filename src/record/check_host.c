@@ -15,9 +15,10 @@
 #include "check_rows.h"
 #include "host.h"
 #include "instance.h"
+#include "ring.h"
+#include "trigger.h"
 
 #define OWN_MEMORY_BYTES (64 * MIB) /* buffers of the spool and the compressor */
-#define RING_LEAST_BYTES (64 * KIB) /* for each CPU; instance_set_size() goes no lower */
 
 /* ---- privileges ---- */
 
@@ -317,11 +318,28 @@ void check_mount(struct checking *x, struct check_result *r)
  * programs. So the ring is cut to half of what is available, which a warning says; only when not
  * even the least fits is it an error.
  */
+void check_triggers(struct checking *x, struct check_result *r)
+{
+	struct trigger_set *set = NULL;
+	struct err e = {0};
+
+	if (trigger_set_build(x->config, &set, &e) < 0) {
+		check_bad(r, EXIT_USAGE, "%s.", e.text);
+		check_because(r, "Nothing would end the recording at the right moment.");
+		check_remedy(
+			r,
+			"scoutfs-trace --list-triggers, and man scoutfs-trace, section TRIGGERS.");
+		return;
+	}
+	check_good(r, "%zu triggers are understood.", trigger_set_count(set));
+	trigger_set_free(set);
+}
+
 void check_memory(struct checking *x, struct check_result *r)
 {
 	CLEANUP(text_free) struct text meminfo = {0};
 	struct record_config *c = x->config;
-	uint64_t cpus = (uint64_t)max_of(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+	uint64_t cpus = cpus_online();
 	uint64_t available, others = OWN_MEMORY_BYTES + c->packet_ring_bytes;
 	uint64_t wanted = c->ring_bytes, fits;
 	char available_text[32], wanted_text[32], fits_text[32], each_text[32];
@@ -337,8 +355,8 @@ void check_memory(struct checking *x, struct check_result *r)
 	(void)format_bytes(available, available_text, sizeof(available_text));
 	(void)format_bytes(wanted, wanted_text, sizeof(wanted_text));
 	fits = available / 2 > others ? available / 2 - others : 0;
-	if (fits < cpus * RING_LEAST_BYTES) {
-		(void)format_bytes(2 * (others + cpus * RING_LEAST_BYTES), fits_text,
+	if (fits < cpus * RING_MIN_BYTES) {
+		(void)format_bytes(2 * (others + cpus * RING_MIN_BYTES), fits_text,
 				   sizeof(fits_text));
 		check_bad(r, EXIT_ERROR,
 			  "%s of memory are available; the least that recording asks for is %s.",
@@ -367,6 +385,8 @@ void check_memory(struct checking *x, struct check_result *r)
 			     (unsigned long long)(fits / MIB));
 		return;
 	}
+	wanted = ring_bytes_each(wanted) * cpus;
+	(void)format_bytes(wanted, wanted_text, sizeof(wanted_text));
 	(void)format_bytes(wanted / cpus, each_text, sizeof(each_text));
 	check_good(r, "Rings of %s (%s for each of %llu CPUs) fit in %s of available memory.",
 		   wanted_text, each_text, (unsigned long long)cpus, available_text);

@@ -48,6 +48,7 @@ void check_tracing(struct checking *x, struct check_result *r);
 void check_events(struct checking *x, struct check_result *r);
 void check_extra_events(struct checking *x, struct check_result *r);
 void check_mount(struct checking *x, struct check_result *r);
+void check_triggers(struct checking *x, struct check_result *r);
 void check_memory(struct checking *x, struct check_result *r);
 /* check_server.c */
 void check_address(struct checking *x, struct check_result *r);

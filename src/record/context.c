@@ -616,6 +616,21 @@ static void skip_row(struct collection *c)
 		text_str(&c->how, c->row->from[0] ? c->row->from[0] : "scoutfs");
 }
 
+/*
+ * Not synced one by one: thirty syncs would take their time on a busy disk, just when the end is
+ * waited for, and the bundle is made from these files at once or, after a crash, without them.
+ */
+static int write_file(int dir_fd, const char *name, const struct text *t, struct err *e)
+{
+	CLEANUP(closep) int fd = file_create_at(dir_fd, name, e);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = file_write_all(fd, text_c(t), t->len);
+	return r < 0 ? err_errno(e, r, "cannot write context file %s", name) : 0;
+}
+
 /* The file: why not, if not; what there is; that it was cut, if it was. */
 static int save_row(struct collection *c, int dir_fd, uint64_t *ret_bytes, struct err *e)
 {
@@ -631,7 +646,7 @@ static int save_row(struct collection *c, int dir_fd, uint64_t *ret_bytes, struc
 	if (!text_ok(&file))
 		return err_nomem(e);
 	*ret_bytes = file.len;
-	return file_save_at(dir_fd, c->row->name, text_c(&file), file.len, e);
+	return write_file(dir_fd, c->row->name, &file, e);
 }
 
 /* Collect one row into its file and one line of INDEX. Only a failure to write is a failure. */
@@ -719,7 +734,7 @@ int context_collect_at(const char *root, int session_fd, const char *moment, uin
 	}
 	if (!text_ok(&index))
 		return err_nomem(e);
-	r = file_save_at(dir_fd, "INDEX", text_c(&index), index.len, e);
+	r = write_file(dir_fd, "INDEX", &index, e);
 	if (r < 0)
 		return r;
 	r = file_sync_dir(dir_fd, e);

@@ -56,6 +56,13 @@ uint32_t cpus_online(void)
 	return n > 0 ? (uint32_t)n : 1;
 }
 
+uint64_t ring_bytes_each(uint64_t budget_bytes)
+{
+	uint64_t each = min_of(budget_bytes / cpus_online(), RING_MAX_BYTES);
+
+	return max_of(each, RING_MIN_BYTES);
+}
+
 /* "overrun: 12\ncommit overrun: 0\n...dropped events: 0\n": everything the kernel did not keep. */
 static uint64_t lost_by_kernel(struct rings *r, uint32_t cpu)
 {

@@ -50,5 +50,9 @@ int rings_stats_text(struct rings *r, uint32_t cpu, struct text *ret);
 /* How many CPUs the kernel may ever have (greatest possible number and one). */
 uint32_t cpus_possible(void);
 uint32_t cpus_online(void);
+/* What each CPU's ring gets of a budget for all of them: bytes, within bounds. */
+uint64_t ring_bytes_each(uint64_t budget_bytes);
+#define RING_MIN_BYTES (64 * KIB)
+#define RING_MAX_BYTES (64 * MIB) /* more does not help a reader that is this far behind */
 
 #endif

@@ -27,16 +27,13 @@
 
 #define PASS_BUSY_NS (20 * NSEC_PER_MSEC)
 #define PASS_IDLE_NS (200 * NSEC_PER_MSEC)
-#define RING_KB_MIN 64
-#define RING_KB_MAX (64 * 1024) /* more than this does not help a reader that is this far behind \
-				 */
 #define FORMAT_MAX_BYTES (1 * MIB)
 #define KALLSYMS_MAX_BYTES (64 * MIB)
 #define COMMS_EVERY_NS NSEC_PER_SEC
 #define PUMP_NICE (-10) /* it works in short bursts, and its being late is what loses events */
 
-/* What is always recorded; -e adds to it. */
-static const char *const basic_events[] = {"scoutfs", "printk:console"};
+	/* What is always recorded; -e adds to it. */
+	static const char *const basic_events[] = {"scoutfs", "printk:console"};
 
 struct ftrace {
 	struct instance instance;
@@ -269,10 +266,9 @@ static int save_head(struct source *s, int tracing_fd, struct err *e)
 static int size_rings(struct source *s, struct err *e)
 {
 	struct ftrace *f = s->priv;
-	uint64_t kb = s->session->config->ring_bytes / KIB / cpus_online();
 	int r;
 
-	f->ring_wanted_kb = max_of((uint64_t)RING_KB_MIN, min_of(kb, (uint64_t)RING_KB_MAX));
+	f->ring_wanted_kb = ring_bytes_each(s->session->config->ring_bytes) / KIB;
 	r = instance_set_size(&f->instance, f->ring_wanted_kb, &f->ring_kb, e);
 	if (r < 0)
 		return r;
