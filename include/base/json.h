@@ -15,7 +15,7 @@
 struct json_writer {
 	struct text *out;
 	int depth;
-	bool pretty;		/* two-space indentation, one member a line */
+	bool pretty; /* two-space indentation, one member a line */
 	bool need_comma[32];
 	bool after_key;
 };
@@ -43,8 +43,8 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 
 struct json_value {
 	enum json_type type;
-	const char *key;  /* inside an object */
-	const char *str;  /* JSON_STRING: NUL-terminated UTF-8; JSON_NUMBER: as written */
+	const char *key; /* inside an object */
+	const char *str; /* JSON_STRING: NUL-terminated UTF-8; JSON_NUMBER: as written */
 	bool boolean;
 	struct json_value *child; /* first member or element */
 	struct json_value *next;  /* sibling */

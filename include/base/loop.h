@@ -21,14 +21,16 @@ typedef void (*loop_fn)(void *arg);
 typedef void (*loop_signal_fn)(void *arg, const struct signalfd_siginfo *info);
 
 int loop_open(struct loop **ret, struct err *e);
-void loop_free(struct loop *l); /* frees sources that are still there; does not close callers' fds */
+void loop_free(
+	struct loop *l); /* frees sources that are still there; does not close callers' fds */
 
 /* The fd stays the caller's; free the source before closing it. */
 int loop_add_fd(struct loop *l, int fd, uint32_t epoll_events, loop_fd_fn fn, void *arg,
 		struct loop_source **ret, struct err *e);
 /* A CLOCK_MONOTONIC timer, disarmed until loop_timer_set(). */
 int loop_add_timer(struct loop *l, loop_fn fn, void *arg, struct loop_source **ret, struct err *e);
-int loop_timer_set(struct loop_source *s, uint64_t delay_ns, uint64_t interval_ns); /* 0, 0 disarms */
+int loop_timer_set(struct loop_source *s, uint64_t delay_ns,
+		   uint64_t interval_ns); /* 0, 0 disarms */
 /* Blocks the signals in the calling thread (call before making threads) and delivers them here. */
 int loop_add_signals(struct loop *l, const sigset_t *set, loop_signal_fn fn, void *arg,
 		     struct loop_source **ret, struct err *e);

@@ -28,17 +28,17 @@
 #define MIB (UINT64_C(1024) * KIB)
 #define GIB (UINT64_C(1024) * MIB)
 
-#define min_of(a, b)                                                                               \
-	({                                                                                         \
-		__typeof__(a) _a = (a);                                                            \
-		__typeof__(b) _b = (b);                                                            \
-		_a < _b ? _a : _b;                                                                 \
+#define min_of(a, b)                    \
+	({                              \
+		__typeof__(a) _a = (a); \
+		__typeof__(b) _b = (b); \
+		_a < _b ? _a : _b;      \
 	})
-#define max_of(a, b)                                                                               \
-	({                                                                                         \
-		__typeof__(a) _x = (a);                                                            \
-		__typeof__(b) _y = (b);                                                            \
-		_x > _y ? _x : _y;                                                                 \
+#define max_of(a, b)                    \
+	({                              \
+		__typeof__(a) _x = (a); \
+		__typeof__(b) _y = (b); \
+		_x > _y ? _x : _y;      \
 	})
 
 /* Destructors for CLEANUP(); each accepts what a half-built scope holds. */
@@ -60,11 +60,11 @@ static inline void fclosep(FILE **f)
 }
 
 /* Hand a pointer or descriptor on; the scope that held it forgets it. */
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) _taken = (p);                                                        \
-		(p) = NULL;                                                                        \
-		_taken;                                                                            \
+#define take_ptr(p)                         \
+	({                                  \
+		__typeof__(p) _taken = (p); \
+		(p) = NULL;                 \
+		_taken;                     \
 	})
 
 static inline int take_fd(int *fd)

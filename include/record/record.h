@@ -24,7 +24,8 @@ struct record_config {
 	struct wire_addr server; /* valid after check_resolve_server() */
 	const char *interface;	 /* "any" by default */
 
-	const char *const *events; /* -e SYSTEM[:EVENT[/FILTER]] beyond scoutfs:* and printk:console */
+	const char *const
+		*events; /* -e SYSTEM[:EVENT[/FILTER]] beyond scoutfs:* and printk:console */
 	size_t event_count;
 
 	const struct trigger_choice *choices;
@@ -41,7 +42,7 @@ struct record_config {
 	uint64_t disk_bytes;	/* spool budget */
 	uint64_t ring_bytes;	/* all rings together */
 	uint64_t packet_ring_bytes;
-	unsigned int lag_ms;	/* how old unsynced data may get */
+	unsigned int lag_ms; /* how old unsynced data may get */
 
 	int argc;
 	char *const *argv;
@@ -49,8 +50,8 @@ struct record_config {
 
 struct verdict {
 	enum trigger_role role;
-	char name[64];	 /* of the trigger */
-	char text[512];	 /* the line, event or reason seen */
+	char name[64];	  /* of the trigger */
+	char text[512];	  /* the line, event or reason seen */
 	uint64_t when_ns; /* CLOCK_MONOTONIC of the line, event or decision */
 };
 
@@ -61,7 +62,8 @@ struct record_result {
 	struct text json;   /* the --json object; freed by the caller */
 };
 
-/* Arm, record, wait, finish. @e is filled on failure. 0, or a negative errno with no bundle made. */
+/* Arm, record, wait, finish. @e is filled on failure. 0, or a negative errno with no bundle made.
+ */
 int record_run(const struct record_config *c, struct record_result *ret, struct err *e);
 
 /* Session folder to bundle; also takes what a dead recorder's instance still holds. */

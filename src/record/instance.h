@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A tracing instance of our own. Errors carry the kernel's words (tracefs error_log) where it has any.
+ * A tracing instance of our own. Errors carry the kernel's words (tracefs error_log) where it has
+ * any.
  */
 #ifndef RECORD_INSTANCE_H
 #define RECORD_INSTANCE_H
@@ -21,7 +22,8 @@ int instance_create(const char *name, struct instance *ret, struct err *e);
 int instance_open(const char *name, struct instance *ret, struct err *e);
 /* Lock it for this process (instance_create() does); -EBUSY: a living recorder has it. */
 int instance_hold(const struct instance *i, struct err *e);
-/* Turns tracing off, disables events, closes dir_fd and removes it. Every other fd in it must be closed. */
+/* Turns tracing off, disables events, closes dir_fd and removes it. Every other fd in it must be
+ * closed. */
 int instance_remove(struct instance *i, struct err *e);
 int instance_write(const struct instance *i, const char *file, const char *text, struct err *e);
 int instance_read(const struct instance *i, const char *file, struct text *ret, struct err *e);
@@ -37,7 +39,8 @@ int instance_set_clock(const struct instance *i, const char *clock, struct err *
  * Ask for @wanted_kb per CPU; halve until the kernel grants it (down to 64 KiB).
  * Gives what was had. -ENOMEM when not even that.
  */
-int instance_set_size(const struct instance *i, uint64_t wanted_kb, uint64_t *ret_kb, struct err *e);
+int instance_set_size(const struct instance *i, uint64_t wanted_kb, uint64_t *ret_kb,
+		      struct err *e);
 
 /* "SYSTEM", "SYSTEM:EVENT" or "SYSTEM:EVENT/FILTER", as -e and event triggers take it. */
 struct event_spec {

@@ -8,8 +8,9 @@
 #include "base/err.h"
 
 #define PACKETS_SNAPLEN 262144 /* longer than any packet, also one that the card will segment */
-#define PACKETS_BLOCK_MS 10 /* how long the kernel may keep a packet in a block that is not full \
-			     */
+#define PACKETS_BLOCK_MS                                                        \
+	10 /* how long the kernel may keep a packet in a block that is not full \
+	    */
 
 void packets_filter(const char *ip, uint16_t port, char *buf, size_t size);
 int packets_open(const char *interface, const char *ip, uint16_t port, uint64_t ring_bytes,

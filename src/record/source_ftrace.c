@@ -32,8 +32,8 @@
 #define COMMS_EVERY_NS NSEC_PER_SEC
 #define PUMP_NICE (-10) /* it works in short bursts, and its being late is what loses events */
 
-	/* What is always recorded; -e adds to it. */
-	static const char *const basic_events[] = {"scoutfs", "printk:console"};
+/* What is always recorded; -e adds to it. */
+static const char *const basic_events[] = {"scoutfs", "printk:console"};
 
 struct ftrace {
 	struct instance instance;
