@@ -40,7 +40,7 @@ struct segment_damage {
 struct segment_set {
 	struct segment_entry *entries; /* by stream, id, sequence */
 	size_t entry_count, entry_room;
-	struct segment_tail *tails;
+	struct segment_tail *tails; /* by stream, id, sequence */
 	size_t tail_count;
 	struct segment_damage *damage;
 	size_t damage_count;

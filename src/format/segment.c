@@ -172,21 +172,94 @@ static int load_segment(int session_fd, uint32_t number, bool verify, struct seg
 	return r;
 }
 
-static struct segment_tail *find_tail(struct segment_set *s, const struct chunk *c, struct err *e)
+static int by_chunk(const struct chunk *a, const struct chunk *b)
 {
-	struct segment_tail *more;
+	if (a->stream != b->stream)
+		return a->stream < b->stream ? -1 : 1;
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	if (a->sequence != b->sequence)
+		return a->sequence < b->sequence ? -1 : 1;
+	return 0;
+}
 
+static int by_stream(const void *va, const void *vb)
+{
+	const struct segment_entry *a = va, *b = vb;
+	int order = by_chunk(&a->chunk, &b->chunk);
+
+	if (order != 0)
+		return order;
+	if (a->file != b->file)
+		return a->file < b->file ? -1 : 1;
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+static int tail_by_stream(const void *a, const void *b)
+{
+	return by_chunk(&((const struct segment_tail *)a)->chunk,
+			&((const struct segment_tail *)b)->chunk);
+}
+
+/* Two chunks with the same sequence cannot both be right; the first written wins. */
+static void drop_doubles(struct segment_set *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->entry_count; i++)
+		if (!kept || by_chunk(&s->entries[kept - 1].chunk, &s->entries[i].chunk) != 0)
+			s->entries[kept++] = s->entries[i];
+	s->entry_count = kept;
+}
+
+/*
+ * Was @c sealed after all, or dropped with all that was sealed before it? Then it is not open any
+ * more. A power cut may take a sealed copy and spare what was written after it: then what the tail
+ * has of that chunk is all there is, and it stays.
+ */
+static bool is_past(const struct segment_set *s, const struct chunk *c)
+{
+	size_t low = 0, high = s->entry_count;
+	bool older, newer;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = by_chunk(&s->entries[mid].chunk, c);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	older = low > 0 && s->entries[low - 1].chunk.stream == c->stream &&
+		s->entries[low - 1].chunk.id == c->id;
+	newer = low < s->entry_count && s->entries[low].chunk.stream == c->stream &&
+		s->entries[low].chunk.id == c->id;
+	return newer && !older;
+}
+
+/* The open chunk that @c belongs to. A stream may have several: see is_past(). */
+static struct segment_tail *find_tail(struct segment_set *s, const struct chunk *c)
+{
 	for (size_t i = 0; i < s->tail_count; i++)
-		if (s->tails[i].chunk.stream == c->stream && s->tails[i].chunk.id == c->id)
+		if (by_chunk(&s->tails[i].chunk, c) == 0)
 			return &s->tails[i];
-	more = realloc(s->tails, (s->tail_count + 1) * sizeof(*more));
+	return NULL;
+}
+
+static struct segment_tail *add_tail(struct segment_set *s, struct err *e)
+{
+	struct segment_tail *more = realloc(s->tails, (s->tail_count + 1) * sizeof(*more));
+
 	if (!more) {
 		(void)err_nomem(e);
 		return NULL;
 	}
 	s->tails = more;
 	more += s->tail_count++;
-	*more = (struct segment_tail){.chunk = {.stream = c->stream, .id = c->id}};
+	*more = (struct segment_tail){0};
 	return more;
 }
 
@@ -194,32 +267,33 @@ static struct segment_tail *find_tail(struct segment_set *s, const struct chunk 
 static int apply_tail(struct segment_set *s, const struct chunk *c, const uint8_t *frame,
 		      struct err *e)
 {
+	CLEANUP(freep) uint8_t *part = NULL;
 	struct segment_tail *t;
 	uint64_t end;
 	uint8_t *more;
 	size_t got;
 
-	if (!c->tail || c->raw_bytes > TAIL_RAW_MAX || c->offset > TAIL_RAW_MAX)
+	if (!c->tail || !c->raw_bytes || c->raw_bytes > TAIL_RAW_MAX || c->offset > TAIL_RAW_MAX)
 		return -EBADMSG;
-	t = find_tail(s, c, e);
-	if (!t)
-		return -ENOMEM;
-	if (c->sequence < t->chunk.sequence)
-		return -EBADMSG;
-	if (c->sequence > t->chunk.sequence) {
-		t->chunk.raw_bytes = 0;
-		t->chunk.sequence = c->sequence;
-	}
-	if (c->offset > t->chunk.raw_bytes)
-		return -EBADMSG;
-	end = c->offset + c->raw_bytes;
-	more = realloc(t->bytes, end ? end : 1);
-	if (!more)
+	part = malloc(c->raw_bytes);
+	if (!part)
 		return err_nomem(e);
-	t->bytes = more;
-	got = ZSTD_decompress(more + c->offset, c->raw_bytes, frame, c->frame_bytes);
+	got = ZSTD_decompress(part, c->raw_bytes, frame, c->frame_bytes);
 	if (ZSTD_isError(got) || got != c->raw_bytes)
 		return -EBADMSG;
+	t = find_tail(s, c);
+	if (c->offset > (t ? t->chunk.raw_bytes : 0))
+		return -EBADMSG;
+	if (!t)
+		t = add_tail(s, e);
+	if (!t)
+		return -ENOMEM;
+	end = c->offset + c->raw_bytes;
+	more = realloc(t->bytes, end);
+	if (!more)
+		return err_nomem(e);
+	memcpy(more + c->offset, part, c->raw_bytes);
+	t->bytes = more;
 	t->chunk = *c;
 	t->chunk.tail = false;
 	t->chunk.offset = 0;
@@ -245,7 +319,7 @@ static int load_tail(int session_fd, struct segment_set *s, struct err *e)
 		const uint8_t *frame;
 
 		r = walker_frame(&w, &c, &frame, e);
-		if (r >= 0)
+		if (r >= 0 && !is_past(s, &c))
 			r = apply_tail(s, &c, frame, e);
 		if (r < 0)
 			break;
@@ -253,52 +327,6 @@ static int load_tail(int session_fd, struct segment_set *s, struct err *e)
 	if (r == -EBADMSG)
 		return note_damage(s, SEGMENT_TAIL, w.at, w.size - w.at, e);
 	return r;
-}
-
-/* What was sealed after all is not open any more. */
-static void forget_sealed_tails(struct segment_set *s)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < s->tail_count; i++) {
-		struct segment_tail *t = &s->tails[i];
-		uint64_t sealed = 0;
-
-		for (size_t k = 0; k < s->entry_count; k++)
-			if (s->entries[k].chunk.stream == t->chunk.stream &&
-			    s->entries[k].chunk.id == t->chunk.id)
-				sealed = max_of(sealed, s->entries[k].chunk.sequence);
-		if (t->chunk.sequence > sealed && t->chunk.raw_bytes)
-			s->tails[kept++] = *t;
-		else
-			free(t->bytes);
-	}
-	s->tail_count = kept;
-}
-
-static int by_stream(const void *va, const void *vb)
-{
-	const struct chunk *a = &((const struct segment_entry *)va)->chunk;
-	const struct chunk *b = &((const struct segment_entry *)vb)->chunk;
-
-	if (a->stream != b->stream)
-		return a->stream < b->stream ? -1 : 1;
-	if (a->id != b->id)
-		return a->id < b->id ? -1 : 1;
-	if (a->sequence != b->sequence)
-		return a->sequence < b->sequence ? -1 : 1;
-	return 0;
-}
-
-/* Two chunks with the same sequence cannot both be right; the first written wins. */
-static void drop_doubles(struct segment_set *s)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < s->entry_count; i++)
-		if (!kept || by_stream(&s->entries[kept - 1], &s->entries[i]) != 0)
-			s->entries[kept++] = s->entries[i];
-	s->entry_count = kept;
 }
 
 static int list_segments(int session_fd, uint32_t **ret_numbers, size_t *ret_count, struct err *e)
@@ -381,13 +409,14 @@ int segment_set_load(int session_fd, bool verify, struct segment_set *ret, struc
 			return r;
 		ret->newest_file = numbers[i];
 	}
-	r = load_tail(session_fd, ret, e);
-	if (r < 0)
-		return r;
-	forget_sealed_tails(ret);
 	if (ret->entry_count)
 		qsort(ret->entries, ret->entry_count, sizeof(*ret->entries), by_stream);
 	drop_doubles(ret);
+	r = load_tail(session_fd, ret, e);
+	if (r < 0)
+		return r;
+	if (ret->tail_count)
+		qsort(ret->tails, ret->tail_count, sizeof(*ret->tails), tail_by_stream);
 	return 0;
 }
 

@@ -46,8 +46,9 @@
 #define CHUNK_MIN_BYTES (64 * KIB)
 #define CHUNK_MAX_BYTES (512 * KIB)
 #define CHUNK_AGE_NS (60 * NSEC_PER_SEC) /* an open chunk is sealed by then, however short */
-#define SEGMENTS 32 /* how finely retention works: the budget in so many files */
-#define SEGMENT_MIN_BYTES (256 * KIB)
+#define SEGMENTS 32		     /* how finely retention works: the budget in so many files */
+#define APPEND_MAX_BYTES (768 * KIB) /* a batch of packets and one jumbo more: 512 KiB and 16 */
+#define SEGMENT_MIN_BYTES (1 * MIB)  /* holds a chunk of one such append, not compressed at all */
 #define SEGMENT_MAX_BYTES (256 * MIB)
 #define TAIL_MAX_BYTES (16 * MIB)
 #define PINS_MAX 64
@@ -63,6 +64,7 @@ struct spool_stream {
 	size_t used, room;
 	size_t dirty_from; /* from here on the tail has not got it */
 	bool dirty;
+	size_t unwritten; /* sealed chunks of this stream that have not reached a segment yet */
 	uint64_t opened_ns;
 	struct spool_span span;
 	uint64_t page_last_ns; /* stamp of the last event of the last page */
@@ -71,6 +73,7 @@ struct spool_stream {
 /* A chunk that left its stream and waits for the writer. */
 struct sealed {
 	struct sealed *next;
+	struct spool_stream *stream;
 	struct chunk chunk;
 	uint8_t *bytes;
 	size_t room;
@@ -90,8 +93,9 @@ struct pin {
 struct waiter {
 	struct waiter *next;
 	uint64_t ticket;
-	void (*done)(void *arg, uint64_t ticket, bool durable);
+	void (*done)(void *arg, uint64_t ticket, bool durable); /* NULL: a thread sleeps on it */
 	void *arg;
+	bool answered, durable; /* for the thread that sleeps */
 };
 
 struct spool {
@@ -111,7 +115,6 @@ struct spool {
 	size_t unwritten; /* sealed chunks, queued or in the writer's hands */
 	struct text journal, comms;
 	uint64_t asked, answered; /* sync tickets */
-	bool answered_durable;
 	struct waiter *waiters;
 	bool seal_all, stopping, started;
 	struct pin pins[PINS_MAX];
@@ -128,9 +131,10 @@ struct spool {
 	struct segment *segments; /* oldest first; the last one is being written */
 	size_t segment_count, segment_room;
 	unsigned int reserves;
-	int segment_fd, tail_fd, journal_fd, comms_fd;
+	int dir_fd, segment_fd, tail_fd, journal_fd, comms_fd;
 	uint64_t tail_bytes;
-	bool segment_dirty, tail_dirty, journal_dirty, comms_dirty;
+	bool names_dirty, segment_dirty, tail_dirty, journal_dirty, comms_dirty;
+	bool untold;	      /* something failed since a ticket was answered */
 	uint64_t *comms_seen; /* open addressing, COMMS_MAX * 2 */
 	size_t comms_count;
 };
@@ -142,6 +146,7 @@ static void report_failure(struct spool *s, int code, const char *what)
 	struct err e = {0};
 
 	(void)err_errno(&e, code, "%s", what);
+	s->untold = true;
 	pthread_mutex_lock(&s->lock);
 	s->stats.failed = true;
 	pthread_mutex_unlock(&s->lock);
@@ -259,8 +264,14 @@ static int recycle_oldest(struct spool *s, const char *name)
 											: 0;
 }
 
+/* The segment being written, and under which name it is found. */
 static int sync_segment(struct spool *s)
 {
+	if (s->names_dirty) {
+		s->names_dirty = false;
+		if (fsync(s->dir_fd) < 0)
+			return -errno;
+	}
 	if (!s->segment_dirty)
 		return 0;
 	s->segment_dirty = false;
@@ -315,6 +326,7 @@ static int next_segment(struct spool *s)
 	if (fd < 0)
 		return -errno;
 	s->segment_fd = fd;
+	s->names_dirty = true;
 	pthread_mutex_lock(&s->lock);
 	r = push_segment(s, number);
 	pthread_mutex_unlock(&s->lock);
@@ -422,6 +434,7 @@ static void write_sealed(struct spool *s, struct sealed *q)
 	pthread_mutex_lock(&s->lock);
 	s->memory_bytes -= q->room;
 	s->unwritten--;
+	q->stream->unwritten--;
 	pthread_cond_broadcast(&s->room);
 	pthread_mutex_unlock(&s->lock);
 	free(q->bytes);
@@ -450,11 +463,13 @@ static int seal(struct spool_stream *st)
 		.records = st->span.records,
 		.lost = st->span.lost,
 	};
+	q->stream = st;
 	q->bytes = take_ptr(st->bytes);
 	q->room = st->room;
 	*s->queue_end = q;
 	s->queue_end = &q->next;
 	s->unwritten++;
+	st->unwritten++;
 	st->used = st->room = st->dirty_from = 0;
 	st->dirty = false;
 	st->span = (struct spool_span){0};
@@ -462,14 +477,22 @@ static int seal(struct spool_stream *st)
 	return 0;
 }
 
+/* What a buffer of @room bytes grows to when it must hold @used. */
+static size_t grown(size_t room, size_t used)
+{
+	if (!room)
+		room = 8 * KIB;
+	while (room < used)
+		room *= 2;
+	return room;
+}
+
 static int make_room(struct spool_stream *st, size_t n)
 {
 	struct spool *s = st->spool;
-	size_t room = st->room ? st->room : 8 * KIB;
+	size_t room = grown(st->room, st->used + n);
 	uint8_t *more;
 
-	while (room < st->used + n)
-		room *= 2;
 	if (room > st->room) {
 		more = realloc(st->bytes, room);
 		if (!more)
@@ -484,7 +507,9 @@ static int make_room(struct spool_stream *st, size_t n)
 /* Does it fit into memory now? With nothing to wait for, waiting would not help. */
 static bool has_room(const struct spool *s, const struct spool_stream *st, size_t n)
 {
-	size_t need = st->room >= st->used + n ? 0 : max_of(2 * st->room, n);
+	/* As put() will do it: what does not fit into the open chunk begins a new one. */
+	size_t need = st->used + n > s->chunk_bytes ? grown(0, n)
+						    : grown(st->room, st->used + n) - st->room;
 
 	return s->memory_bytes + need <= s->config.memory_bytes || !s->unwritten;
 }
@@ -537,18 +562,24 @@ static int put(struct spool_stream *st, const void *bytes, size_t n, const struc
 
 /* ---- the tail ---- */
 
-/* Copy what the tail lacks of @st into the scratch buffer. False when there is nothing. */
-static bool collect_dirty(struct spool *s, struct spool_stream *st, struct chunk *ret)
+/*
+ * Copy what the tail lacks of @st into the scratch buffer. 1; 0 when there is nothing; -ENOMEM.
+ *
+ * While an earlier chunk of the stream waits to be written the open one stays out of the tail, so
+ * that a reader never finds a chunk there whose predecessor is nowhere. It was sealed after this
+ * sync had begun, so what has been appended since is for the next one.
+ */
+static int collect_dirty(struct spool *s, struct spool_stream *st, struct chunk *ret)
 {
 	size_t n = st->used - st->dirty_from;
 
-	if (!st->dirty || !n)
-		return false;
+	if (!st->dirty || !n || st->unwritten)
+		return 0;
 	if (n > s->scratch_room) {
 		uint8_t *more = realloc(s->scratch, n);
 
 		if (!more)
-			return false;
+			return -ENOMEM;
 		s->scratch = more;
 		s->scratch_room = n;
 	}
@@ -567,22 +598,30 @@ static bool collect_dirty(struct spool *s, struct spool_stream *st, struct chunk
 	};
 	st->dirty = false;
 	st->dirty_from = st->used;
-	return true;
+	return 1;
 }
 
 static int write_tail(struct spool *s)
 {
 	for (size_t i = 0; i < s->stream_count; i++) {
 		struct chunk c;
-		bool some;
 		int r;
 
 		pthread_mutex_lock(&s->lock);
-		some = collect_dirty(s, s->streams[i], &c);
+		r = collect_dirty(s, s->streams[i], &c);
 		pthread_mutex_unlock(&s->lock);
-		if (!some)
+		if (r == 0)
 			continue;
-		r = compress(s, &c, s->scratch);
+		if (r > 0)
+			r = compress(s, &c, s->scratch);
+		if (r == 0 && s->tail_bytes + CHUNK_HEADER_BYTES + c.frame_bytes > s->tail_limit) {
+			/* No room: to a segment with it, before this sync ends. */
+			pthread_mutex_lock(&s->lock);
+			r = seal(s->streams[i]);
+			pthread_mutex_unlock(&s->lock);
+			if (r == 0)
+				continue;
+		}
 		if (r == 0)
 			r = write_chunk(s, s->tail_fd, &c);
 		if (r < 0)
@@ -706,7 +745,8 @@ static int empty_tail(struct spool *s)
 {
 	int r;
 
-	if (!s->tail_bytes)
+	/* In a recovery that could not write all of it the tail is still the only copy. */
+	if (!s->tail_bytes || (s->config.resume && s->stats.failed))
 		return 0;
 	r = sync_segment(s);
 	if (r < 0)
@@ -734,8 +774,7 @@ static int sync_all(struct spool *s)
 	if (all)
 		r = empty_tail(s);
 	r = first_error(r, write_tail(s));
-	/* A chunk that was open when the sync began may have been sealed before the tail got to it.
-	 */
+	/* What was sealed since the sync began, by an appender or for want of room in the tail. */
 	write_queue(s, take_queue(s));
 	r = first_error(r, sync_segment(s));
 	r = first_error(r, sync_if(s->tail_fd, &s->tail_dirty));
@@ -762,10 +801,30 @@ static struct waiter *take_waiters(struct spool *s, uint64_t up_to)
 	return taken;
 }
 
+/* With the lock held: threads that sleep on their ticket see their answer; the others remain. */
+static struct waiter *answer_sleepers(struct waiter *all, bool durable)
+{
+	struct waiter **at = &all;
+
+	while (*at) {
+		struct waiter *w = *at;
+
+		if (w->done) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		w->durable = durable;
+		w->answered = true;
+	}
+	return all;
+}
+
 static void sync_and_tell(struct spool *s)
 {
 	uint64_t ticket, begun = clock_mono_ns();
 	struct waiter *w;
+	bool durable;
 	int r;
 
 	pthread_mutex_lock(&s->lock);
@@ -774,18 +833,21 @@ static void sync_and_tell(struct spool *s)
 	r = sync_all(s);
 	if (r < 0)
 		report_failure(s, r, "cannot make the spool durable");
+	/* Lost is lost: a sync that went well does not bring back what an earlier one did not. */
+	durable = !s->untold;
 	pthread_mutex_lock(&s->lock);
-	s->answered = max_of(s->answered, ticket);
-	s->answered_durable = r == 0;
+	if (ticket > s->answered)
+		s->untold = false;
+	s->answered = ticket;
 	s->stats.syncs++;
 	s->stats.worst_sync_ns = max_of(s->stats.worst_sync_ns, clock_mono_ns() - begun);
-	w = take_waiters(s, ticket);
+	w = answer_sleepers(take_waiters(s, ticket), durable);
 	pthread_cond_broadcast(&s->synced);
 	pthread_mutex_unlock(&s->lock);
 	while (w) {
 		struct waiter *next = w->next;
 
-		w->done(w->arg, w->ticket, r == 0);
+		w->done(w->arg, w->ticket, durable);
 		free(w);
 		w = next;
 	}
@@ -828,12 +890,12 @@ static void *writer(void *arg)
  * spool_append() - add records to a stream, waiting for memory if the writer is behind
  * @st:    the stream
  * @bytes: whole records (ring streams: exactly one page); copied
- * @n:     how many bytes; at most what a chunk holds
+ * @n:     how many bytes; at most APPEND_MAX_BYTES
  * @span:  their times (CLOCK_MONOTONIC), number, and what was lost before them
  *
  * Durable with the next sync. Pump threads only: it may wait as long as the disk is slow.
  *
- * Return: 0; -ENOMEM; -E2BIG when @n is longer than a chunk can be.
+ * Return: 0; -ENOMEM; -E2BIG when @n is more than that.
  */
 int spool_append(struct spool_stream *st, const void *bytes, size_t n,
 		 const struct spool_span *span)
@@ -841,7 +903,7 @@ int spool_append(struct spool_stream *st, const void *bytes, size_t n,
 	struct spool *s = st->spool;
 	int r;
 
-	if (n > CHUNK_MAX_BYTES * 8)
+	if (n > APPEND_MAX_BYTES)
 		return -E2BIG;
 	pthread_mutex_lock(&s->lock);
 	while (!has_room(s, st, n))
@@ -864,7 +926,7 @@ int spool_try_append(struct spool_stream *st, const void *bytes, size_t n,
 	struct spool *s = st->spool;
 	int r;
 
-	if (n > CHUNK_MAX_BYTES * 8)
+	if (n > APPEND_MAX_BYTES)
 		return -E2BIG;
 	pthread_mutex_lock(&s->lock);
 	r = has_room(s, st, n) ? put(st, bytes, n, span) : -EAGAIN;
@@ -926,19 +988,22 @@ uint64_t spool_sync(struct spool *s, void (*done)(void *arg, uint64_t ticket, bo
 /**
  * spool_sync_wait() - make everything appended so far durable
  *
- * Return: 0; -EIO when something could not be made durable (details went to config.failed).
+ * Return: 0; -EIO when something appended since the last ticket could not be made durable
+ * (details went to config.failed).
  */
 int spool_sync_wait(struct spool *s, struct err *e)
 {
-	uint64_t ticket = spool_sync(s, NULL, NULL);
-	bool durable;
+	struct waiter w = {0};
 
 	pthread_mutex_lock(&s->lock);
-	while (s->answered < ticket)
+	w.ticket = ++s->asked;
+	w.next = s->waiters;
+	s->waiters = &w;
+	pthread_cond_signal(&s->work);
+	while (!w.answered)
 		pthread_cond_wait(&s->synced, &s->lock);
-	durable = s->answered_durable;
 	pthread_mutex_unlock(&s->lock);
-	if (!durable)
+	if (!w.durable)
 		return err_set(e, -EIO, "the recorded data could not be made durable on disk");
 	return 0;
 }
@@ -1036,6 +1101,10 @@ static int open_files(struct spool *s, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	s->dir_fd = file_open_dir_at(dir, SEGMENT_DIR, e);
+	if (s->dir_fd < 0)
+		return s->dir_fd;
+	s->names_dirty = true; /* what is made here; with the first sync */
 	s->tail_fd = open_append(dir, SEGMENT_TAIL, s->config.resume, e);
 	if (s->tail_fd < 0)
 		return s->tail_fd;
@@ -1102,7 +1171,7 @@ int spool_open(const struct spool_config *c, struct spool **ret, struct err *e)
 		return err_nomem(e);
 	s->config = *c;
 	s->queue_end = &s->queue;
-	s->segment_fd = s->tail_fd = s->journal_fd = s->comms_fd = -1;
+	s->dir_fd = s->segment_fd = s->tail_fd = s->journal_fd = s->comms_fd = -1;
 	r = init_threads_state(s, e);
 	if (r < 0) {
 		free(s);
@@ -1148,6 +1217,21 @@ int spool_stream_add(struct spool *s, enum chunk_stream kind, uint32_t id,
 	return 0;
 }
 
+/* Seal an open chunk of @st that a dead recorder left; its bytes are taken out of @t. Its last page
+ * is complete as it is: what follows comes from another read. */
+static int seal_tail(struct spool_stream *st, struct segment_tail *t)
+{
+	if (t->chunk.stream != st->kind || t->chunk.id != st->id)
+		return 0;
+	st->sequence = t->chunk.sequence;
+	st->span = (struct spool_span){t->chunk.first_ns, t->chunk.last_ns, t->chunk.records,
+				       t->chunk.lost};
+	st->bytes = take_ptr(t->bytes);
+	st->used = st->room = t->chunk.raw_bytes;
+	st->spool->memory_bytes += st->room;
+	return seal(st);
+}
+
 /* Take up the numbering, and the open chunks, that a dead recorder left. */
 static int take_over(struct spool *s, struct err *e)
 {
@@ -1162,24 +1246,12 @@ static int take_over(struct spool *s, struct err *e)
 	for (size_t i = 0; i < s->stream_count; i++) {
 		struct spool_stream *st = s->streams[i];
 
-		st->sequence = segment_last_sequence(&set, (uint16_t)st->kind, st->id) + 1;
 		for (size_t k = 0; k < set.tail_count; k++) {
-			struct segment_tail *t = &set.tails[k];
-
-			if (t->chunk.stream != st->kind || t->chunk.id != st->id)
-				continue;
-			st->sequence = t->chunk.sequence;
-			st->span = (struct spool_span){t->chunk.first_ns, t->chunk.last_ns,
-						       t->chunk.records, t->chunk.lost};
-			st->bytes = take_ptr(t->bytes);
-			st->used = st->room = t->chunk.raw_bytes;
-			s->memory_bytes += st->room;
-			/* Its last page is complete as it is: what follows comes from another read.
-			 */
-			r = seal(st);
+			r = seal_tail(st, &set.tails[k]);
 			if (r < 0)
 				return err_nomem(e);
 		}
+		st->sequence = segment_last_sequence(&set, (uint16_t)st->kind, st->id) + 1;
 	}
 	/* Sealed copies of all of it go out with the next sync, which then empties the tail. */
 	s->seal_all = true;
@@ -1224,7 +1296,7 @@ int spool_close(struct spool *s, struct err *e)
 	pthread_mutex_unlock(&s->lock);
 	(void)pthread_join(s->thread, NULL);
 	s->started = false;
-	if (!s->answered_durable)
+	if (s->stats.failed)
 		return err_set(e, -EIO, "the recorded data could not be made durable on disk");
 	return file_sync_dir(s->config.session_fd, e);
 }
@@ -1250,6 +1322,7 @@ void spool_free(struct spool *s)
 		free(s->streams[i]);
 	}
 	free(s->streams);
+	closep(&s->dir_fd);
 	closep(&s->segment_fd);
 	closep(&s->tail_fd);
 	closep(&s->journal_fd);
