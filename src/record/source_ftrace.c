@@ -53,13 +53,40 @@ struct ftrace {
 
 /* ---- what to record ---- */
 
+static bool is_covered(const struct ftrace *f, const struct event_spec *spec)
+{
+	for (size_t i = 0; i < f->spec_count; i++)
+		if (!strcmp(f->specs[i].system, spec->system) &&
+		    (!f->specs[i].event[0] || !strcmp(f->specs[i].event, spec->event)))
+			return true;
+	return false;
+}
+
+/* What a trigger watches belongs into the recording: the event that ended it above all. */
+static void add_trigger_events(struct source *s)
+{
+	const struct trigger_set *set = s->session->triggers;
+	struct ftrace *f = s->priv;
+
+	for (size_t i = 0; i < trigger_set_count(set); i++) {
+		const struct trigger *t = trigger_set_at(set, i);
+		struct event_spec *spec = &f->specs[f->spec_count];
+
+		/* One that does not exist is said when the triggers are armed. */
+		if (trigger_event_spec(t, spec) &&
+		    instance_event_exists(spec->system, spec->event) && !is_covered(f, spec))
+			f->spec_count++;
+	}
+}
+
 static int parse_specs(struct source *s, struct err *e)
 {
 	const struct record_config *c = s->session->config;
 	struct ftrace *f = s->priv;
 	size_t want = ARRAY_SIZE(basic_events) + c->event_count;
+	size_t room = want + trigger_set_count(s->session->triggers) + 1;
 
-	f->specs = calloc(want, sizeof(*f->specs));
+	f->specs = calloc(room, sizeof(*f->specs));
 	if (!f->specs)
 		return err_nomem(e);
 	for (size_t i = 0; i < want; i++) {
@@ -78,6 +105,7 @@ static int parse_specs(struct source *s, struct err *e)
 		}
 		f->spec_count++;
 	}
+	add_trigger_events(s);
 	return 0;
 }
 
