@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """scoutfs-trace-bundle(5) is right and complete.
 
- - session folders written here, from what the page says about them, are recovered by the program: one whose recorder
-   ended in order, with every kind of entry in its journal, and one whose recorder died
+ - session folders written here, from what the page says about them, are recovered by the program: of
+   recorders that ended in order, with every kind of entry in their journals, and of one that died
  - as root, with the simulator, the recorder itself makes a bundle too
  - every name in their manifests is in the page, and every name in the page is in one of the manifests, with the page's
    type; members, their order, columns and lines are as the page says
@@ -98,7 +98,7 @@ GAP = {"number": 1, "kind": "fault", "source": "ftrace", "id": 1, "from_ns": 100
 LINE = b"2023-11-14T22:13:20.300000Z [    0.300000] kern.info %d scoutfs: line\n"
 
 
-def session(folder, died):
+def session(folder, died, command):
     stem = os.path.basename(folder)
     os.makedirs(folder + "/spool")
     os.makedirs(folder + "/context/start")
@@ -120,10 +120,10 @@ def session(folder, died):
                {"suspect": EVENT}, {"gap": GAP}, {"gap": dict(GAP, count=9)},
                {"gap": dict(GAP, number=2, source="packets", id=0, count=0, uncounted=True, reason="gone")},
                {"source": {"name": "packets", "status": "degraded", "why": "gone for a while"}},
-               {"cpu_stats": ["entries: 0\n", None]}, {"command": {"ended": True, "exit_status": 0}}]
+               {"cpu_stats": ["entries: 0\n", None]}]
+    entries += [{"command": command}] if command else []
     if not died:
         entries += [{"stop": dict(EVENT, reason="trigger", trigger="oops", role="final")},
-                    {"command": {"ended": True, "signal": 9}},
                     {"totals": {"clocks": 1, "ftrace": 0, "kmsg": 3, "packets": 1, "heartbeats": 0, "suspects": 1,
                                 "newest_packet_monotonic_ns": 400 * MS}},
                     {"timings": {"freeze_begun_monotonic_ns": 1, "frozen_monotonic_ns": 2, "durable_monotonic_ns": 3}}]
@@ -197,9 +197,9 @@ def walked(bundle, folder):
     return done.stdout
 
 
-def recover(work, died):
-    folder = f"{work}/scoutfs-trace.h.2023-1114-2213.{'DiedAb' if died else 'EndedA'}"
-    session(folder, died)
+def recover(work, suffix, died, command):
+    folder = f"{work}/scoutfs-trace.h.2023-1114-2213.{suffix}"
+    session(folder, died, command)
     os.makedirs(work + "/run", exist_ok=True)
     done = run(PROGRAM, "recover", folder, "--run-dir=" + work + "/run")
     check("a folder written from the page is recovered", done.stdout == folder + ".tar.zst\n", done.stderr)
@@ -207,7 +207,7 @@ def recover(work, died):
         return None
     walk = run(sys.executable, HERE + "/walk_bundle.py", PAGE, folder + ".tar.zst").stdout
     check("the open chunk was put together", f"chunk kmsg 0 2 2 {2 * len(LINE % 2)}\n" in walk, walk)
-    manifest, unpacked = unpack(folder + ".tar.zst", f"{work}/unpacked-{died}")
+    manifest, unpacked = unpack(folder + ".tar.zst", f"{work}/{suffix}")
     with open(unpacked + "/kernel.log", "rb") as log:
         check("no line is out of date", log.read() == b"".join(LINE % n for n in (1, 2, 3)))
     check_files(unpacked)
@@ -273,7 +273,9 @@ def main():
     names = page_names(open(PAGE, encoding="utf-8").read())
     found = {}
     with tempfile.TemporaryDirectory() as work:
-        for manifest in (recover(work, False), recover(work, True), record(work)):
+        for manifest in (recover(work, "EndedA", False, {"ended": True, "exit_status": 0}),
+                         recover(work, "EndedB", False, {"ended": True, "signal": 9}),
+                         recover(work, "DiedAb", True, None), record(work)):
             one = manifest_names(manifest or {})
             for name, types in one.items():
                 found.setdefault(name, set()).update(types)
