@@ -220,7 +220,8 @@ static int64_t drain_cpu(struct rings *r, uint32_t cpu, uint64_t begun_ns)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno != EAGAIN)
+		/* ENODEV: a CPU that has not been online yet; its ring is made when it comes. */
+		if (n < 0 && errno != EAGAIN && errno != ENODEV)
 			return -errno;
 		if (n <= 0)
 			break;
