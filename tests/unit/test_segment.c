@@ -223,7 +223,7 @@ static void check_tails(const struct segment_set *set, const struct row *r, size
 
 	for (size_t k = 0; k < 3; k++) {
 		char want[4096];
-		uint64_t last;
+		uint64_t last = 0;
 		size_t n = laid(r, whole, open[k].id, open[k].sequence, want, &last);
 		const struct segment_tail *t = &set->tails[seen];
 
