@@ -123,7 +123,7 @@ echo 1 >"$instance/events/scoutfs/enable"
 tcpdump -i lo --immediate-mode -s 0 -B 32768 -U -w "$tmp/pcap" \
 	'tcp portrange 19700-19714 or udp portrange 19700-19714' 2>"$tmp/tcpdump.err" &
 dump=$!
-pids+=($dump)
+pids+=("$dump")
 check "tcpdump listens" wait_for "$tmp/tcpdump.err" 'listening on'
 
 cat >"$tmp/scenario" <<'END'
@@ -253,7 +253,7 @@ check "no fence line fell to the kernel's limit" fences_logged
 # ---- signals ----
 "$sim" -c 'address ::1; rate 50; forever' >"$tmp/forever" 2>&1 &
 life=$!
-pids+=($life)
+pids+=("$life")
 check "it lives on ::1" wait_for "$tmp/forever" ' ready ::1 19700$'
 kill -TERM $life
 wait $life

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The build keeps its promises: meson has nothing to warn of at our floor, installing puts there what users need and
+# nothing else, and a call from a lower layer to a higher one does not link.
+set -u
+export LC_ALL=C
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+ok() { # NAME COMMAND...
+	local name=$1
+	shift
+	if "$@" >"$work/said" 2>&1; then
+		echo "ok - $name"
+	else
+		echo "not ok - $name"
+		sed 's/^/# /' "$work/said" | tail -n 30
+		failed=$((failed + 1))
+	fi
+}
+
+mkdir "$work/tree"
+cp -r "$repo"/{meson.build,meson_options.txt,include,src,man,tests,subprojects} "$work/tree"
+
+set_up() { meson setup "$work/build" "$work/tree" --prefix=/usr >"$work/setup.log" 2>&1 || { cat "$work/setup.log"; return 1; }; }
+ok "meson sets up the build" set_up
+no_warning() { ! grep -E 'WARNING|DEPRECATION|NOTICE|introduced in' "$work/setup.log"; }
+ok "nothing newer than the floor of meson, no warning" no_warning
+unknown_option() { meson setup "$work/none" "$work/tree" -Dnonsense=1 2>&1 | grep -q 'nonsense'; }
+ok "an unknown option is told" unknown_option
+
+builds() { ninja -C "$work/build" src/scoutfs-trace man/scoutfs-trace && ninja -C "$work/build"; }
+ok "it builds" builds
+
+installed() {
+	local file want=0
+	DESTDIR=$work/root meson install -C "$work/build" --no-rebuild >/dev/null || return 1
+	(cd "$work/root" && find . -type f -printf '%m %P\n' | sort -k 2) >"$work/files"
+	cat "$work/files"
+	for file in '755 usr/sbin/scoutfs-trace' '644 usr/share/bash-completion/completions/scoutfs-trace'; do
+		grep -qxF "$file" "$work/files" || { echo "lacks $file"; return 1; }
+		want=$((want + 1))
+	done
+	for file in "$repo"/man/*.[1-8]; do
+		file=${file##*/}
+		grep -qxE "644 usr/share/man/man${file##*.}/$file(\.gz)?" "$work/files" || { echo "lacks $file"; return 1; }
+		want=$((want + 1))
+	done
+	[ "$(wc -l <"$work/files")" = $want ]
+}
+ok "installing puts the program, its pages and its completion there, and nothing else" installed
+runs() { "$work/root/usr/sbin/scoutfs-trace" --version; }
+ok "what is installed runs" runs
+
+# A function of the layer above, called from a file of the layer below: the proof that the proof works.
+climbs() { # LAYER FILE LAYER_ABOVE
+	local file=$work/tree/src/$2 status symbol
+	symbol=$(nm -g --defined-only "$work/build/src/$3/lib$3.a" | awk '$2 == "T" {print $3; exit}')
+	[ -n "$symbol" ] || { echo "no function in $3"; return 1; }
+	cp "$file" "$work/kept"
+	printf '\nint %s(void);\nint test_of_the_layers(void);\nint test_of_the_layers(void)\n{\n\treturn %s();\n}\n' \
+		"$symbol" "$symbol" >>"$file"
+	ninja -C "$work/build" "src/layer_$1" >"$work/climb.log" 2>&1
+	status=$?
+	cp "$work/kept" "$file"
+	[ $status != 0 ] && grep -q "undefined reference to .$symbol'" "$work/climb.log" && return 0
+	tail "$work/climb.log"
+	return 1
+}
+ok "base cannot call format" climbs 1_base base/err.c format
+ok "format cannot call record" climbs 2_format format/chunk.c record
+ok "record cannot call cmd" climbs 3_record record/loss.c cmd
+without_tests() { meson setup "$work/bare" "$work/tree" -Dtests=false && ! ninja -C "$work/bare" -t targets all | grep '^tests/'; }
+ok "without tests, none is built" without_tests
+
+[ $failed = 0 ]
