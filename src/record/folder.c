@@ -48,7 +48,7 @@ static int load_facts(int session_fd, const char *path, struct folder *f, struct
 	return 0;
 }
 
-static int add_line(struct folder *f, const char *line, size_t n, size_t *room, struct err *e)
+static int add_line(struct folder *f, const char *line, size_t n, struct err *e)
 {
 	struct json_doc *doc;
 
@@ -56,8 +56,8 @@ static int add_line(struct folder *f, const char *line, size_t n, size_t *room, 
 		f->journal_bad++;
 		return 0;
 	}
-	if (f->journal_count == *room) {
-		size_t more_room = *room ? *room * 2 : 256;
+	if (f->journal_count == f->journal_room) {
+		size_t more_room = f->journal_room ? f->journal_room * 2 : 256;
 		struct json_doc **more = realloc(f->journal, more_room * sizeof(struct json_doc *));
 
 		if (!more) {
@@ -65,7 +65,7 @@ static int add_line(struct folder *f, const char *line, size_t n, size_t *room, 
 			return err_nomem(e);
 		}
 		f->journal = more;
-		*room = more_room;
+		f->journal_room = more_room;
 	}
 	f->journal[f->journal_count++] = doc;
 	return 0;
@@ -75,7 +75,6 @@ static int load_journal(int session_fd, struct folder *f, struct err *e)
 {
 	CLEANUP(text_free) struct text text = {0};
 	const char *at, *end;
-	size_t room = 0;
 	int r;
 
 	r = file_load_at(session_fd, SPOOL_JOURNAL, JOURNAL_MAX_BYTES, &text, e);
@@ -89,7 +88,7 @@ static int load_journal(int session_fd, struct folder *f, struct err *e)
 		const char *nl = memchr(at, '\n', (size_t)(end - at));
 		size_t n = nl ? (size_t)(nl - at) : (size_t)(end - at);
 
-		r = n ? add_line(f, at, n, &room, e) : 0;
+		r = n ? add_line(f, at, n, e) : 0;
 		if (r < 0)
 			return r;
 		at += n + 1;
@@ -97,8 +96,24 @@ static int load_journal(int session_fd, struct folder *f, struct err *e)
 	return 0;
 }
 
+/* The ledger's lines lie at fixed places: one that is torn does not spoil the next. */
+static int load_losses(int session_fd, struct folder *f, struct err *e)
+{
+	CLEANUP(text_free) struct text text = {0};
+	int r;
+
+	r = file_load_at(session_fd, SPOOL_LOSSES, JOURNAL_MAX_BYTES, &text, e);
+	if (r == -ENOENT) {
+		err_clear(e);
+		return 0;
+	}
+	for (size_t at = 0; r == 0 && at < text.len; at += SPOOL_LOSS_BYTES)
+		r = add_line(f, text.s + at, min_of(text.len - at, (size_t)SPOOL_LOSS_BYTES), e);
+	return r;
+}
+
 /**
- * folder_load() - read the facts and the journal
+ * folder_load() - read the facts, the journal and the losses
  * @session_fd: the folder; borrowed
  * @path:       of it, for messages
  * @ret:        folder_done() it, also after a failure
@@ -111,7 +126,9 @@ int folder_load(int session_fd, const char *path, struct folder *ret, struct err
 
 	*ret = (struct folder){0};
 	r = load_facts(session_fd, path, ret, e);
-	return r < 0 ? r : load_journal(session_fd, ret, e);
+	if (r == 0)
+		r = load_journal(session_fd, ret, e);
+	return r == 0 ? load_losses(session_fd, ret, e) : r;
 }
 
 void folder_done(struct folder *f)

@@ -8,8 +8,9 @@
 
 struct folder {
 	struct json_doc *facts;
-	struct json_doc **journal; /* one a line, in order; torn or foreign lines are left out */
-	size_t journal_count;
+	/* One a line, in order, then the loss ledger's; torn or foreign lines are left out. */
+	struct json_doc **journal;
+	size_t journal_count, journal_room;
 	uint64_t journal_bad; /* lines left out */
 };
 

@@ -2,14 +2,14 @@
 /*
  * The loss ledger.
  *
- * Sources and the spool note losses from their threads; the session flushes the ledger to the
- * journal before each sync, and finish.c makes the manifest's gaps of what the journal says. So a
- * loss is as durable as the data around it.
+ * Sources and the spool note losses from their threads; the session flushes the ledger to disk
+ * before each sync, and finish.c makes the manifest's gaps of what is found there. So a loss is as
+ * durable as the data around it.
  *
  * A storm must not turn the ledger itself into a flood: an entry that touches the last one of the
- * same source, id and reason widens it, and the widened entry is journalled again under the same
- * number (a reader takes the last line of a number). Beyond LOSS_MAX entries everything more of a
- * source and reason goes into its last entry, however far apart.
+ * same source, id and reason widens it, and the widened entry is written over the old one. Beyond
+ * LOSS_MAX entries everything more of a source and reason goes into its last entry, however far
+ * apart.
  */
 #include "loss.h"
 
@@ -39,8 +39,7 @@ struct loss_ledger {
 	pthread_mutex_t lock;
 	struct entry *entries;
 	size_t count, room;
-	uint64_t first_number; /* no other ledger that writes to the same journal has these numbers
-				*/
+	uint64_t first_number; /* no other ledger of the same session has these numbers */
 };
 
 int loss_open(struct loss_ledger **ret, struct err *e)
@@ -200,20 +199,25 @@ static void write_entry(struct text *out, const struct entry *en, uint64_t numbe
 }
 
 /**
- * loss_flush() - journal the entries that are new or have changed
+ * loss_flush() - write down the entries that are new or have changed; they are durable with the
+ * next sync of @s
  */
 void loss_flush(struct loss_ledger *l, struct spool *s)
 {
-	struct text lines = {0};
+	uint64_t first = spool_loss_first(s);
+	struct text line = {0};
 
 	pthread_mutex_lock(&l->lock);
-	for (size_t i = 0; i < l->count; i++)
-		if (l->entries[i].fresh) {
-			write_entry(&lines, &l->entries[i], l->first_number + i);
-			l->entries[i].fresh = false;
-		}
+	for (size_t i = 0; i < l->count; i++) {
+		if (!l->entries[i].fresh)
+			continue;
+		text_reset(&line);
+		write_entry(&line, &l->entries[i], l->first_number + i);
+		if (!text_ok(&line))
+			break; /* the next flush may have memory */
+		spool_loss(s, first + i, line.s, line.len);
+		l->entries[i].fresh = false;
+	}
 	pthread_mutex_unlock(&l->lock);
-	if (lines.len && text_ok(&lines))
-		spool_journal(s, lines.s, lines.len);
-	text_free(&lines);
+	text_free(&line);
 }

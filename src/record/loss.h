@@ -2,7 +2,7 @@
 /*
  * The loss ledger: no gap is silent. Each entry has a source, a time range, a count if known and a
  * reason. Entries of the same source and reason that touch are joined, so a storm makes few of
- * them; they reach the journal at each sync.
+ * them; they reach the disk at each sync.
  */
 #ifndef RECORD_LOSS_H
 #define RECORD_LOSS_H
@@ -28,7 +28,7 @@ void loss_note(struct loss_ledger *l, enum loss_kind kind, const char *source, u
 uint64_t loss_total(struct loss_ledger *l, const char *source,
 		    bool *ret_uncounted); /* faults only */
 uint64_t loss_entries(struct loss_ledger *l);
-/* Hand the entries that are new or changed to the journal, as JSON lines {"gap":{...}}. */
+/* Hand the entries that are new or changed to the spool, as JSON lines {"gap":{...}}. */
 void loss_flush(struct loss_ledger *l, struct spool *s);
 
 #endif

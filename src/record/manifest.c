@@ -40,15 +40,50 @@ static struct gap *add_gap(struct holding *h, const char *kind)
 	return more;
 }
 
-static bool is_superseded(const struct folder *f, size_t line, uint64_t number)
+/* A line that tells of a gap, by the gap's number. */
+struct gap_line {
+	uint64_t number;
+	size_t line;
+};
+
+static int by_number(const void *va, const void *vb)
 {
-	for (size_t i = line + 1; i < f->journal_count; i++) {
+	const struct gap_line *a = va, *b = vb;
+
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	return a->line < b->line ? -1 : a->line > b->line;
+}
+
+static int by_line(const void *va, const void *vb)
+{
+	const struct gap_line *a = va, *b = vb;
+
+	return a->line < b->line ? -1 : a->line > b->line;
+}
+
+/* Of the lines of one number the last, in order of line. The caller frees @ret. */
+static int list_gap_lines(const struct folder *f, struct gap_line **ret, size_t *ret_count)
+{
+	struct gap_line *all = calloc(max_of(f->journal_count, (size_t)1), sizeof(*all));
+	size_t count = 0, kept = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->journal_count; i++) {
 		const struct json_value *v = json_get(json_root(f->journal[i]), "gap");
 
-		if (v && json_get_u64(v, "number", 0) == number)
-			return true;
+		if (v)
+			all[count++] = (struct gap_line){json_get_u64(v, "number", 0), i};
 	}
-	return false;
+	qsort(all, count, sizeof(*all), by_number);
+	for (size_t i = 0; i < count; i++)
+		if (i + 1 == count || all[i + 1].number != all[i].number)
+			all[kept++] = all[i];
+	qsort(all, kept, sizeof(*all), by_line);
+	*ret = all;
+	*ret_count = kept;
+	return 0;
 }
 
 static struct holding *holding_named(struct manifest *m, const char *name)
@@ -62,15 +97,19 @@ static struct holding *holding_named(struct manifest *m, const char *name)
 /* The ledger's entries; of those that were journalled more than once the last one counts. */
 static int take_gaps(struct manifest *m)
 {
+	CLEANUP(freep) struct gap_line *lines = NULL;
 	const struct folder *f = m->folder;
+	size_t count;
 
-	for (size_t i = 0; i < f->journal_count; i++) {
-		const struct json_value *v = json_get(json_root(f->journal[i]), "gap");
+	if (list_gap_lines(f, &lines, &count) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct json_value *v = json_get(json_root(f->journal[lines[i].line]), "gap");
 		struct holding *h = v ? holding_named(m, json_get_str(v, "source", "")) : NULL;
 		const char *kind = json_get_str(v, "kind", "fault");
 		struct gap *g;
 
-		if (!h || is_superseded(f, i, json_get_u64(v, "number", 0)))
+		if (!h)
 			continue;
 		g = add_gap(h, kind);
 		if (!g)
@@ -89,12 +128,14 @@ static int take_gaps(struct manifest *m)
 	return 0;
 }
 
-static bool budget_dropped(struct manifest *m)
+/* Did the budget drop anything between @from_ns and @to_ns? */
+static bool budget_dropped(struct manifest *m, uint64_t from_ns, uint64_t to_ns)
 {
 	const struct holding *spool = holding_named(m, "spool");
 
 	for (size_t i = 0; spool && i < spool->gap_count; i++)
-		if (!strcmp(spool->gaps[i].kind, "retention"))
+		if (!strcmp(spool->gaps[i].kind, "retention") && from_ns <= spool->gaps[i].to_ns &&
+		    to_ns >= spool->gaps[i].from_ns)
 			return true;
 	return false;
 }
@@ -106,13 +147,13 @@ static int take_hole(struct manifest *m, struct holding *h, const struct chunk *
 	uint64_t from = before ? before->last_ns
 			       : json_get_u64(folder_facts(m->folder), "created_monotonic_ns", 0);
 	uint64_t missing = after->sequence - (before ? before->sequence : 0) - 1;
-	bool budget = budget_dropped(m);
+	bool budget = budget_dropped(m, from, after->first_ns);
 	struct gap *g;
 
 	if (!missing)
 		return 0;
 	/* The CPUs of one machine lose the same stretch of time: one gap tells it. */
-	for (size_t i = 0; i < h->gap_count; i++) {
+	for (size_t i = 0; budget && i < h->gap_count; i++) {
 		g = &h->gaps[i];
 		if (strcmp(g->kind, "retention") != 0 || from > g->to_ns ||
 		    after->first_ns < g->from_ns)

@@ -31,6 +31,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <zstd.h>
@@ -112,9 +113,9 @@ struct spool {
 	size_t stream_count;
 	struct sealed *queue, **queue_end;
 	uint64_t memory_bytes;
-	size_t unwritten; /* sealed chunks, queued or in the writer's hands */
-	struct text journal, comms;
-	uint64_t asked, answered; /* sync tickets */
+	size_t unwritten;		    /* sealed chunks, queued or in the writer's hands */
+	struct text journal, losses, comms; /* .losses: u64 place and SPOOL_LOSS_BYTES, each */
+	uint64_t asked, answered;	    /* sync tickets */
 	struct waiter *waiters;
 	bool seal_all, stopping, started;
 	struct pin pins[PINS_MAX];
@@ -131,13 +132,19 @@ struct spool {
 	struct segment *segments; /* oldest first; the last one is being written */
 	size_t segment_count, segment_room;
 	unsigned int reserves;
-	int dir_fd, segment_fd, tail_fd, journal_fd, comms_fd;
+	int dir_fd, segment_fd, tail_fd, journal_fd, losses_fd, comms_fd;
+	uint64_t loss_first;
 	uint64_t tail_bytes;
-	bool names_dirty, segment_dirty, tail_dirty, journal_dirty, comms_dirty;
+	bool names_dirty, segment_dirty, tail_dirty, journal_dirty, losses_dirty, comms_dirty;
 	bool untold;	      /* something failed since a ticket was answered */
 	uint64_t *comms_seen; /* open addressing, COMMS_MAX * 2 */
 	size_t comms_count;
 };
+
+static int first_error(int a, int b)
+{
+	return a < 0 ? a : b;
+}
 
 /* ---- reporting ---- */
 
@@ -632,7 +639,25 @@ static int write_tail(struct spool *s)
 	return 0;
 }
 
-/* ---- journal and command names ---- */
+/* ---- journal, losses and command names ---- */
+
+static int write_losses(struct spool *s, const struct text *lines)
+{
+	const size_t step = 8 + SPOOL_LOSS_BYTES;
+
+	for (size_t at = 0; at + step <= lines->len; at += step) {
+		off_t place = (off_t)(get_le64(lines->s + at) * SPOOL_LOSS_BYTES);
+		ssize_t n;
+
+		do
+			n = pwrite(s->losses_fd, lines->s + at + 8, SPOOL_LOSS_BYTES, place);
+		while (n < 0 && errno == EINTR);
+		if (n != SPOOL_LOSS_BYTES)
+			return n < 0 ? -errno : -ENOSPC;
+		s->losses_dirty = true;
+	}
+	return 0;
+}
 
 static bool comms_is_new(struct spool *s, const char *line, size_t n)
 {
@@ -674,23 +699,26 @@ static int write_comms(struct spool *s, const struct text *lines)
 
 static int write_texts(struct spool *s)
 {
-	struct text journal, comms;
+	struct text journal, losses, comms;
 	int r = 0, r2 = 0;
 
 	pthread_mutex_lock(&s->lock);
 	journal = s->journal;
+	losses = s->losses;
 	comms = s->comms;
-	s->journal = s->comms = (struct text){0};
+	s->journal = s->losses = s->comms = (struct text){0};
 	pthread_mutex_unlock(&s->lock);
 	if (journal.len) {
 		r = file_write_all(s->journal_fd, journal.s, journal.len);
 		s->journal_dirty = true;
 	}
+	r = first_error(r, write_losses(s, &losses));
 	if (comms.len)
 		r2 = write_comms(s, &comms);
 	text_free(&journal);
+	text_free(&losses);
 	text_free(&comms);
-	return r < 0 ? r : r2;
+	return first_error(r, r2);
 }
 
 /* ---- syncing ---- */
@@ -701,11 +729,6 @@ static int sync_if(int fd, bool *dirty)
 		return 0;
 	*dirty = false;
 	return fdatasync(fd) < 0 ? -errno : 0;
-}
-
-static int first_error(int a, int b)
-{
-	return a < 0 ? a : b;
 }
 
 static struct sealed *take_queue(struct spool *s)
@@ -780,6 +803,7 @@ static int sync_all(struct spool *s)
 	r = first_error(r, sync_if(s->tail_fd, &s->tail_dirty));
 	r = first_error(r, write_texts(s));
 	r = first_error(r, sync_if(s->journal_fd, &s->journal_dirty));
+	r = first_error(r, sync_if(s->losses_fd, &s->losses_dirty));
 	return first_error(r, sync_if(s->comms_fd, &s->comms_dirty));
 }
 
@@ -948,6 +972,35 @@ void spool_journal(struct spool *s, const char *lines, size_t n)
 }
 
 /**
+ * spool_loss() - write a line of the loss ledger
+ * @place: of the line, from spool_loss_first() on; what was there is replaced
+ * @line:  JSON with its newline; copied
+ * @n:     at most SPOOL_LOSS_BYTES; a longer line is left out
+ *
+ * Apart from the journal, because the ledger's entries grow for as long as a capture runs: in place
+ * it is as short after a month as after a day.
+ */
+void spool_loss(struct spool *s, uint64_t place, const char *line, size_t n)
+{
+	char bytes[8 + SPOOL_LOSS_BYTES];
+
+	if (n == 0 || n > SPOOL_LOSS_BYTES)
+		return;
+	put_le64(bytes, place);
+	memset(bytes + 8, ' ', SPOOL_LOSS_BYTES);
+	memcpy(bytes + 8, line, n - 1);
+	bytes[sizeof(bytes) - 1] = '\n';
+	pthread_mutex_lock(&s->lock);
+	text_add(&s->losses, bytes, sizeof(bytes));
+	pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t spool_loss_first(const struct spool *s)
+{
+	return s->loss_first;
+}
+
+/**
  * spool_comms() - add command names
  * @lines: "PID COMM\n" each; copied; what is known already is dropped later, by the writer
  */
@@ -1091,6 +1144,25 @@ static int open_append(int dir_fd, const char *name, bool resume, struct err *e)
 	return fd;
 }
 
+static int open_losses(struct spool *s, struct err *e)
+{
+	int dir = s->config.session_fd;
+	struct stat st;
+
+	if (s->config.resume)
+		s->losses_fd =
+			openat(dir, SPOOL_LOSSES, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	else
+		s->losses_fd = file_create_at(dir, SPOOL_LOSSES, e);
+	if (s->losses_fd < 0)
+		return s->config.resume ? err_errno(e, -errno, "cannot open %s", SPOOL_LOSSES)
+					: s->losses_fd;
+	if (fstat(s->losses_fd, &st) < 0)
+		return err_errno(e, -errno, "cannot look at %s", SPOOL_LOSSES);
+	s->loss_first = ((uint64_t)st.st_size + SPOOL_LOSS_BYTES - 1) / SPOOL_LOSS_BYTES;
+	return 0;
+}
+
 static int open_files(struct spool *s, struct err *e)
 {
 	int dir = s->config.session_fd;
@@ -1111,6 +1183,9 @@ static int open_files(struct spool *s, struct err *e)
 	s->journal_fd = open_append(dir, SPOOL_JOURNAL, s->config.resume, e);
 	if (s->journal_fd < 0)
 		return s->journal_fd;
+	r = open_losses(s, e);
+	if (r < 0)
+		return r;
 	s->comms_fd = open_append(dir, SPOOL_COMMS, s->config.resume, e);
 	if (s->comms_fd < 0)
 		return s->comms_fd;
@@ -1171,7 +1246,7 @@ int spool_open(const struct spool_config *c, struct spool **ret, struct err *e)
 		return err_nomem(e);
 	s->config = *c;
 	s->queue_end = &s->queue;
-	s->dir_fd = s->segment_fd = s->tail_fd = s->journal_fd = s->comms_fd = -1;
+	s->dir_fd = s->segment_fd = s->tail_fd = s->journal_fd = s->losses_fd = s->comms_fd = -1;
 	r = init_threads_state(s, e);
 	if (r < 0) {
 		free(s);
@@ -1326,8 +1401,10 @@ void spool_free(struct spool *s)
 	closep(&s->segment_fd);
 	closep(&s->tail_fd);
 	closep(&s->journal_fd);
+	closep(&s->losses_fd);
 	closep(&s->comms_fd);
 	text_free(&s->journal);
+	text_free(&s->losses);
 	text_free(&s->comms);
 	ZSTD_freeCCtx(s->zstd);
 	free(s->frame);

@@ -49,6 +49,8 @@ struct spool_stats {
 };
 
 #define SPOOL_JOURNAL "journal" /* JSON lines */
+#define SPOOL_LOSSES "losses"	/* the same, each in a place of SPOOL_LOSS_BYTES */
+#define SPOOL_LOSS_BYTES 512	/* a sector: written as a whole or not at all */
 #define SPOOL_COMMS "comms"	/* lines "PID COMM" */
 #define SPOOL_LIMIT_MIN (UINT64_C(8) << 20)
 
@@ -66,6 +68,10 @@ int spool_try_append(struct spool_stream *st, const void *bytes, size_t n,
 
 /* A line for the journal (durable with the next sync). Any thread; copies. */
 void spool_journal(struct spool *s, const char *line, size_t n);
+/* The loss ledger's line number @place, in place of what was there (durable with the next sync). */
+void spool_loss(struct spool *s, uint64_t place, const char *line, size_t n);
+/* The first place that no earlier recorder of this session has used. */
+uint64_t spool_loss_first(const struct spool *s);
 /* Lines "PID COMM" for the table of command names; the writer drops what it already has. */
 void spool_comms(struct spool *s, const char *lines, size_t n);
 
