@@ -23,6 +23,7 @@ void text_free(struct text *t);
 void text_reset(struct text *t);
 void text_add(struct text *t, const void *bytes, size_t n);
 void text_str(struct text *t, const char *s);
+void text_add_clean(struct text *t, const char *s, size_t n, bool lines);
 void text_printf(struct text *t, const char *fmt, ...) PRINTF(2, 3);
 void text_vprintf(struct text *t, const char *fmt, va_list ap);
 bool text_ok(const struct text *t);

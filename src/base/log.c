@@ -71,26 +71,6 @@ static const struct {
 	[LOG_DEBUG] = {"debug: ", "\033[2m"}, /* faint */
 };
 
-/* Append with everything that a terminal could obey replaced; newline and tab stay when @lines. */
-static void add_clean(struct text *t, const char *s, size_t n, bool lines)
-{
-	while (n) {
-		uint32_t c = 0;
-		size_t len = utf8_decode(s, n, &c);
-		bool ok = len && c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0);
-
-		if (lines && (c == '\n' || c == '\t'))
-			ok = true;
-		len = max_of(len, (size_t)1);
-		if (ok)
-			text_add(t, s, len);
-		else
-			text_str(t, "?");
-		s += len;
-		n -= len;
-	}
-}
-
 /* Columns a character takes: a rough table, enough to keep the live line on one line. */
 static unsigned columns_of(uint32_t c)
 {
@@ -301,7 +281,7 @@ static void compose(struct text *t, enum log_level level, const char *s, size_t 
 		text_str(t, ERASE_LINE);
 	text_str(t, sink.terminal ? "" : PROGRAM ": ");
 	text_printf(t, "%s%s%s", colour, looks[level].tag, colour[0] ? COLOUR_OFF : "");
-	add_clean(t, s, n, true);
+	text_add_clean(t, s, n, true);
 	text_str(t, "\n");
 }
 
@@ -364,7 +344,7 @@ void log_live(const char *line)
 	pthread_mutex_lock(&sink.lock);
 	text_reset(&sink.live);
 	if (line)
-		add_clean(&sink.live, line, strlen(line), false);
+		text_add_clean(&sink.live, line, strlen(line), false);
 	if (!text_ok(&sink.live))
 		text_reset(&sink.live);
 	if (sink.live.len || sink.live_shown)

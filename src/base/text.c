@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "utf8.h"
 
 /* Longest fraction taken: nine digits, a nanosecond of a second. */
 #define FRACTION_DIGITS 9
@@ -81,6 +82,30 @@ void text_add(struct text *t, const void *bytes, size_t n)
 void text_str(struct text *t, const char *s)
 {
 	text_add(t, s, strlen(s));
+}
+
+/**
+ * text_add_clean() - append bytes from anywhere so that they are safe to show
+ * @s:     @n bytes; what is not UTF-8, or could move a terminal's cursor, becomes "?"
+ * @lines: newlines and tabs stay
+ */
+void text_add_clean(struct text *t, const char *s, size_t n, bool lines)
+{
+	while (n) {
+		uint32_t c = 0;
+		size_t len = utf8_decode(s, n, &c);
+		bool ok = len && c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0);
+
+		if (lines && (c == '\n' || c == '\t'))
+			ok = true;
+		len = max_of(len, (size_t)1);
+		if (ok)
+			text_add(t, s, len);
+		else
+			text_str(t, "?");
+		s += len;
+		n -= len;
+	}
 }
 
 void text_printf(struct text *t, const char *fmt, ...)
