@@ -38,6 +38,9 @@ static const uint8_t tracedat_magic[] = {0x17, 0x08, 0x44, 't', 'r', 'a', 'c', '
 /* Readers map CPU data page by page: it must begin on a boundary of the reader's pages as well. */
 #define CPU_DATA_ALIGN_MIN 4096u
 #define CPUS_MAX 65536 /* far above the kernel's NR_CPUS of 8192; keeps sizes in range */
+/* Sizes from a damaged session: without limits the padding up to the first page has no end. */
+#define PAGE_BYTES_MAX (UINT32_C(1) << 24) /* as in ringpage.c */
+#define HEAD_BYTES_MAX (UINT64_C(1) << 40) /* kallsyms and formats have some 20 MiB */
 
 enum tracedat_option {
 	OPTION_END = 0,
@@ -261,11 +264,18 @@ static uint64_t align_up(uint64_t n, uint64_t step)
 }
 
 /* What is wrong with the sizes, before anything is written. */
-static int tail_check(const struct tracedat_tail *t, struct err *e)
+static int tail_check(const struct tracedat_tail *t, uint64_t head_bytes, struct err *e)
 {
 	uint64_t sum = 0;
 
-	if (t->page_bytes == 0 || t->cpus == 0 || t->cpus > CPUS_MAX)
+	if (head_bytes > HEAD_BYTES_MAX)
+		return err_set(
+			e, -EINVAL,
+			"The first part of trace.dat is said to have %llu bytes, which cannot be: "
+			"the session's data is damaged.",
+			(unsigned long long)head_bytes);
+	if (t->page_bytes == 0 || t->page_bytes > PAGE_BYTES_MAX || t->cpus == 0 ||
+	    t->cpus > CPUS_MAX)
 		return err_set(
 			e, -EINVAL,
 			"A trace.dat of %u CPUs with pages of %u bytes cannot be written: the "
@@ -302,7 +312,7 @@ int tracedat_write_tail(const struct tracedat_tail *t, uint64_t head_bytes, stru
 	uint64_t begin = out->len, table_end, data_begin, offset;
 	int r;
 
-	r = tail_check(t, e);
+	r = tail_check(t, head_bytes, e);
 	if (r < 0)
 		return r;
 
