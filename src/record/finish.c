@@ -178,8 +178,9 @@ static int load_folder(struct finisher *f, bool verify, struct err *e)
 
 static int measure_rings(struct finisher *f, struct err *e)
 {
-	uint64_t page = json_get_u64(folder_source(&f->folder, "ftrace"), "page_bytes", 4096);
+	struct ringpage_layout layout;
 
+	folder_ring_layout(&f->folder, &layout);
 	f->cpus = (uint32_t)min_of(json_get_u64(folder_source(&f->folder, "ftrace"), "cpus", 1),
 				   UINT64_C(65536));
 	f->cpus = max_of(f->cpus, 1u);
@@ -191,7 +192,7 @@ static int measure_rings(struct finisher *f, struct err *e)
 
 		if (c->stream != CHUNK_RING)
 			continue;
-		if (c->id >= f->cpus || c->raw_bytes % page)
+		if (c->id >= f->cpus || c->raw_bytes % layout.page_bytes)
 			return err_set(e, -EBADMSG,
 				       "%s: the spool has ring pages that do not fit its facts; "
 				       "the folder "
@@ -509,6 +510,11 @@ int finish(const struct finish_config *c, struct record_result *ret, struct err 
 		err_clear(e);
 		r = finish_once(c, true, ret, e);
 	}
+	if (r == -ENOSPC || r == -EDQUOT)
+		return err_set(e, r,
+			       "there is no room for the bundle in %s; free some, or put it "
+			       "elsewhere: scoutfs-trace recover %s --output-dir=DIR",
+			       c->output_dir, c->session_path);
 	return r;
 }
 

@@ -401,7 +401,9 @@ static uint64_t ftrace_pass(void *arg, enum pump_pass why)
 	busy = rings_pass(&f->rings, 2 * f->rings.layout.page_bytes, &failed);
 	if (failed && !f->read_failed) {
 		f->read_failed = true;
-		source_degrade(s, SOURCE_FAILED, "a ring could not be read any more");
+		source_degrade(s, SOURCE_FAILED,
+			       "a ring could not be read any more; "
+			       "end the recording and start it again");
 	}
 	watch_comms(s, why != PUMP_REGULAR);
 	if (why == PUMP_FLUSH)

@@ -39,6 +39,7 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/file.h"
+#include "base/privilege.h"
 #include "base/text.h"
 #include "format/segment.h"
 
@@ -220,6 +221,14 @@ static int reserve_space(int fd, uint64_t bytes)
 	return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
 }
 
+static int cannot_reserve(const struct spool *s, int code, struct err *e)
+{
+	return err_errno(e, code,
+			 "cannot reserve the disk budget of %llu MiB; free space in the output "
+			 "folder, or give a smaller --disk-budget or another --output-dir",
+			 (unsigned long long)(s->config.limit_bytes / MIB));
+}
+
 static int make_reserves(struct spool *s, struct err *e)
 {
 	uint64_t count = (s->config.limit_bytes - s->tail_limit) / s->segment_bytes;
@@ -235,7 +244,7 @@ static int make_reserves(struct spool *s, struct err *e)
 			return fd;
 		r = reserve_space(fd, s->segment_bytes);
 		if (r < 0)
-			return err_errno(e, r, "cannot reserve the disk budget");
+			return cannot_reserve(s, r, e);
 		s->reserves++;
 	}
 	return 0;
@@ -882,6 +891,8 @@ static void *writer(void *arg)
 	struct spool *s = arg;
 	uint64_t next_sync = clock_mono_ns() + s->config.lag_ns / 2;
 
+	/* Segments are made in the session folder, which is ours. */
+	(void)privilege_keep(0);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
 		struct timespec until = {(time_t)(next_sync / NSEC_PER_SEC),
@@ -1057,7 +1068,9 @@ int spool_sync_wait(struct spool *s, struct err *e)
 		pthread_cond_wait(&s->synced, &s->lock);
 	pthread_mutex_unlock(&s->lock);
 	if (!w.durable)
-		return err_set(e, -EIO, "the recorded data could not be made durable on disk");
+		return err_set(e, -EIO,
+			       "the recorded data could not be made durable on disk; see dmesg for "
+			       "errors of the disk");
 	return 0;
 }
 
@@ -1193,7 +1206,7 @@ static int open_files(struct spool *s, struct err *e)
 		return 0;
 	r = reserve_space(s->tail_fd, s->tail_limit);
 	if (r < 0)
-		return err_errno(e, r, "cannot reserve the disk budget");
+		return cannot_reserve(s, r, e);
 	return make_reserves(s, e);
 }
 
@@ -1372,7 +1385,9 @@ int spool_close(struct spool *s, struct err *e)
 	(void)pthread_join(s->thread, NULL);
 	s->started = false;
 	if (s->stats.failed)
-		return err_set(e, -EIO, "the recorded data could not be made durable on disk");
+		return err_set(e, -EIO,
+			       "the recorded data could not be made durable on disk; see dmesg for "
+			       "errors of the disk");
 	return file_sync_dir(s->config.session_fd, e);
 }
 
