@@ -88,7 +88,7 @@ static struct spool_config config_for(const struct kit_folder *f, struct told *t
 		t->folder = f;
 	return (struct spool_config){
 		.session_fd = f->fd,
-		.limit_bytes = 64 * MIB,
+		.limit_bytes = 32 * MIB,
 		.lag_ns = LAG_NS,
 		.memory_bytes = MIB,
 		.streams = 6,
@@ -771,7 +771,7 @@ static void record_until_killed(const struct kit_folder *dir, int fd, uint64_t s
 	uint8_t buf[1024];
 	struct spool *s;
 
-	c.limit_bytes = 256 * MIB;
+	c.limit_bytes = 16 * MIB;
 	c.memory_bytes = 512 * KIB;
 	c.lag_ns = NSEC_PER_MSEC;
 	c.streams = 3;
@@ -826,7 +826,7 @@ static void seal_what_is_left(const struct kit_folder *dir)
 static bool left_over(const struct kit_folder *dir, const struct segment_set *set,
 		      enum chunk_stream kind, uint32_t id, struct text *ret)
 {
-	if (!kit_stream(dir, set, kind, id, ret))
+	if (!kit_joined(dir, set, kind, id, ret))
 		return false;
 	for (size_t i = 0; i < set->tail_count; i++)
 		if (set->tails[i].chunk.stream == kind && set->tails[i].chunk.id == id)
@@ -933,8 +933,8 @@ static void one_killing(uint64_t *seed)
 		trim_damage(&dir, &set);
 		CHECK_EQ(set.tail_count, 0);
 		CHECK(kit_no_holes(&set, true));
-		CHECK(kit_stream(&dir, &set, CHUNK_KMSG, 0, &log2));
-		CHECK(kit_stream(&dir, &set, CHUNK_RING, 3, &ring2));
+		CHECK(kit_joined(&dir, &set, CHUNK_KMSG, 0, &log2));
+		CHECK(kit_joined(&dir, &set, CHUNK_RING, 3, &ring2));
 		CHECK(log2.len == log.len && memcmp(text_c(&log2), text_c(&log), log.len) == 0);
 		CHECK(ring2.len == ring.len &&
 		      memcmp(text_c(&ring2), text_c(&ring), ring.len) == 0);
