@@ -25,7 +25,7 @@ void text_add(struct text *t, const void *bytes, size_t n);
 void text_str(struct text *t, const char *s);
 void text_add_clean(struct text *t, const char *s, size_t n, bool lines);
 void text_printf(struct text *t, const char *fmt, ...) PRINTF(2, 3);
-void text_vprintf(struct text *t, const char *fmt, va_list ap);
+void text_vprintf(struct text *t, const char *fmt, va_list ap) PRINTF(2, 0);
 bool text_ok(const struct text *t);
 const char *text_c(const struct text *t); /* "" when nothing was added */
 

@@ -44,7 +44,7 @@ static inline struct realdata realdata_load_plain(const char *name)
 	struct realdata d = {0};
 	char path[4096];
 	FILE *f = fopen(realdata_path(name, path, sizeof(path)), "re");
-	long n;
+	long n = -1;
 
 	if (!f || fseek(f, 0, SEEK_END) < 0 || (n = ftell(f)) < 0)
 		realdata_die(path, "cannot be opened");

@@ -257,8 +257,8 @@ static void reader_refuses_the_rest(void)
 		"\"\xf4\x90\x80\x80\"",
 		"\"\xe2\x82\"",
 		"\"\xff\"",
-		"\xef\xbb\xbf"
-		"1",
+		("\xef\xbb\xbf"
+		 "1"),
 		"'a'",
 		"// x\n1",
 		"1 // x",
