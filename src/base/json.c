@@ -217,8 +217,8 @@ void json_kv_bool(struct json_writer *w, const char *key, bool v)
 
 struct block {
 	struct block *next;
-	size_t used;
-	struct json_value values[BLOCK_VALUES];
+	size_t used, room;
+	struct json_value values[];
 };
 
 struct json_doc {
@@ -261,13 +261,18 @@ static struct json_value *new_value(struct parser *ps, enum json_type type, int 
 		*ret_code = fail(ps, -E2BIG, "more than a million values");
 		return NULL;
 	}
-	if (!b || b->used == BLOCK_VALUES) {
-		b = malloc(sizeof(*b));
+	if (!b || b->used == b->room) {
+		/* A value takes two bytes at least: a short text (a journal has a lot) needs few.
+		 */
+		size_t room = min_of((size_t)(ps->end - ps->p) / 2 + 1, (size_t)BLOCK_VALUES);
+
+		b = malloc(sizeof(*b) + room * sizeof(*b->values));
 		if (!b) {
 			*ret_code = err_nomem(ps->e);
 			return NULL;
 		}
 		b->used = 0;
+		b->room = room;
 		b->next = ps->doc->blocks;
 		ps->doc->blocks = b;
 	}
