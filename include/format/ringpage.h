@@ -39,6 +39,9 @@ struct ringpage_cursor {
 };
 
 int ringpage_layout_parse(const char *header_page, struct ringpage_layout *ret, struct err *e);
+/* Can pages of this layout be read? A layout from a file that may be damaged is asked this first.
+ */
+bool ringpage_layout_ok(const struct ringpage_layout *l);
 int ringpage_scan(const struct ringpage_layout *l, const uint8_t *page, struct ringpage_info *ret);
 int ringpage_begin(const struct ringpage_layout *l, const uint8_t *page,
 		   struct ringpage_cursor *ret);

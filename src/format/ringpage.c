@@ -53,6 +53,9 @@ enum entry_type {
 #define COMMIT_COUNTED (UINT32_C(1) << 30)
 #define COMMIT_LENGTH (COMMIT_COUNTED - 1)
 
+#define STAMP_BYTES 8
+#define DATA_BYTES_MIN 64 /* less is no page of any kernel */
+
 /* More than any sub-buffer: the kernel allows 128 system pages of at most 64 KiB. */
 #define PAGE_BYTES_MAX (UINT32_C(1) << 24)
 
@@ -245,6 +248,19 @@ static int field_parse(const char *header_page, const char *name, uint32_t *ret_
 }
 
 /**
+ * ringpage_layout_ok() - is this a layout that the functions here can be given?
+ * @l: any numbers; all other functions rely on what is checked here
+ */
+bool ringpage_layout_ok(const struct ringpage_layout *l)
+{
+	if (l->page_bytes > PAGE_BYTES_MAX || l->commit_offset > PAGE_BYTES_MAX)
+		return false;
+	return l->commit_offset >= STAMP_BYTES && (l->commit_bytes == 4 || l->commit_bytes == 8) &&
+	       l->commit_offset + l->commit_bytes <= l->data_offset &&
+	       l->data_offset <= l->page_bytes && l->page_bytes - l->data_offset >= DATA_BYTES_MIN;
+}
+
+/**
  * ringpage_layout_parse() - where things are in a page
  * @header_page: text of events/header_page, of the instance whose pages are read
  * @ret:         set on success
@@ -271,10 +287,7 @@ int ringpage_layout_parse(const char *header_page, struct ringpage_layout *ret, 
 		return r;
 
 	l.page_bytes = l.data_offset + data_bytes;
-	if (stamp_offset != 0 || stamp_bytes != 8 || l.commit_offset < 8 ||
-	    (l.commit_bytes != 4 && l.commit_bytes != 8) ||
-	    l.commit_offset + l.commit_bytes > l.data_offset || data_bytes < 64 ||
-	    l.page_bytes > PAGE_BYTES_MAX)
+	if (stamp_offset != 0 || stamp_bytes != 8 || !ringpage_layout_ok(&l))
 		return err_set(e, -EBADMSG,
 			       "The kernel describes ring-buffer pages (events/header_page) of a "
 			       "shape not known here: time stamp of %u bytes at %u, commit of %u "

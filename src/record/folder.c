@@ -18,11 +18,47 @@
 #define JOURNAL_MAX_BYTES (64 * MIB)
 #define SESSION_FORMAT "scoutfs-trace-session"
 #define SESSION_VERSION 1
+/* No real journal has as many lines in its 64 MiB; made-up ones shall not take all memory. */
+#define JOURNAL_MAX_LINES 1000000
+#define STEM_MAX_BYTES 155 /* what a tar can hold as the name of a folder */
+#define SUFFIX_BYTES 6
+#define CPUS_MAX 65536
+
+/* Only what a session gives such a name itself: they become parts of paths. */
+static bool is_plain_name(const char *s, size_t max)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+	return n > 0 && n <= max && s[n] == '\0' && s[0] != '.';
+}
+
+/* What the readers of the facts rely on without looking again. NULL, or the member that is wrong.
+ */
+static const char *wrong_fact(const struct folder *f)
+{
+	static const char *const sizes[] = {"page_bytes", "commit_offset", "commit_bytes",
+					    "data_offset"};
+	const struct json_value *ring = folder_source(f, "ftrace");
+	const char *suffix = json_get_str(folder_facts(f), "suffix", NULL);
+	struct ringpage_layout layout;
+
+	if (!is_plain_name(json_get_str(folder_facts(f), "stem", "unnamed"), STEM_MAX_BYTES))
+		return "stem";
+	if (suffix && (!is_plain_name(suffix, SUFFIX_BYTES) || strchr(suffix, '.')))
+		return "suffix";
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		if (json_get_u64(ring, sizes[i], 0) > UINT32_MAX)
+			return sizes[i];
+	folder_ring_layout(f, &layout);
+	if (!ringpage_layout_ok(&layout))
+		return "page_bytes";
+	return json_get_u64(ring, "cpus", 1) > CPUS_MAX ? "cpus" : NULL;
+}
 
 static int load_facts(int session_fd, const char *path, struct folder *f, struct err *e)
 {
 	CLEANUP(text_free) struct text text = {0};
-	const char *format;
+	const char *format, *wrong;
 	int r;
 
 	r = file_load_at(session_fd, SESSION_FACTS, FACTS_MAX_BYTES, &text, NULL);
@@ -45,6 +81,10 @@ static int load_facts(int session_fd, const char *path, struct folder *f, struct
 			e, -EINVAL,
 			"%s was made by a newer scoutfs-trace (%s); recover it with that version",
 			path, json_get_str(folder_facts(f), "tool_version", "unknown"));
+	wrong = wrong_fact(f);
+	if (wrong)
+		return err_set(e, -EINVAL, "%s/%s is damaged: its \"%s\" cannot be", path,
+			       SESSION_FACTS, wrong);
 	return 0;
 }
 
@@ -52,7 +92,7 @@ static int add_line(struct folder *f, const char *line, size_t n, struct err *e)
 {
 	struct json_doc *doc;
 
-	if (json_parse(line, n, &doc, NULL) < 0) {
+	if (f->journal_count == JOURNAL_MAX_LINES || json_parse(line, n, &doc, NULL) < 0) {
 		f->journal_bad++;
 		return 0;
 	}
