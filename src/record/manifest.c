@@ -258,8 +258,9 @@ int manifest_survey(const struct folder *f, const struct segment_set *set, struc
 
 	*ret = (struct manifest){.folder = f, .set = set, .complete = true, .died = totals == NULL};
 	ret->stem = json_get_str(folder_facts(f), "stem", "scoutfs-trace");
-	ret->real_offset_ns = (int64_t)json_get_u64(anchor, "realtime_ns", 0) -
-			      (int64_t)json_get_u64(anchor, "monotonic_ns", 0);
+	/* Modulo 2^64, here and in real_of(): a damaged anchor gives a wrong time and no more. */
+	ret->real_offset_ns = (int64_t)(json_get_u64(anchor, "realtime_ns", 0) -
+					json_get_u64(anchor, "monotonic_ns", 0));
 	for (size_t i = 0; i < ARRAY_SIZE(surveyed); i++)
 		ret->holdings[ret->holding_count++] = (struct holding){
 			.name = surveyed[i].name,
@@ -315,7 +316,7 @@ int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, st
 
 static uint64_t real_of(const struct manifest *m, uint64_t mono_ns)
 {
-	return (uint64_t)((int64_t)mono_ns + m->real_offset_ns);
+	return mono_ns + (uint64_t)m->real_offset_ns;
 }
 
 static void copy(struct json_writer *w, const char *key, const struct json_value *v)
@@ -620,15 +621,22 @@ static void summarise_host(const struct manifest *m, struct text *out)
 
 /**
  * manifest_write_summary() - summary.txt: the same for a person
+ *
+ * Log lines that fired a trigger are in it, and anybody may have written those: nothing in it can
+ * move a terminal's cursor.
  */
 void manifest_write_summary(const struct manifest *m, struct text *out)
 {
-	summarise_host(m, out);
-	summarise_end(m, out);
-	summarise_suspects(m, out);
-	summarise_holdings(m, out);
-	summarise_losses(m, out);
-	summarise_members(m, out);
+	CLEANUP(text_free) struct text page = {0};
+
+	summarise_host(m, &page);
+	summarise_end(m, &page);
+	summarise_suspects(m, &page);
+	summarise_holdings(m, &page);
+	summarise_losses(m, &page);
+	summarise_members(m, &page);
+	text_add_clean(out, text_c(&page), page.len, true);
+	out->failed |= !text_ok(&page);
 }
 
 /**
