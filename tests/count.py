@@ -4,7 +4,7 @@
 
 A test that reports its promises one by one ("ok ...", "not ok ..." or "FAILED - ...") counts as many; any other
 counts once. A test that failed counts at least one failure, whatever it printed: it may have died between two lines.
-Exit status 1 if something failed, or if nothing ran at all.
+Exit status 1 if something failed. That nothing was proved is a failure too.
 """
 import json
 import re
@@ -45,8 +45,11 @@ def main():
             elif record["result"] == "SKIP":
                 words = (record.get("stdout") or "").strip().splitlines()
                 print(f"skipped: {record['name']}: {words[-1] if words else 'no reason given'}")
+    if not sums[0] and not sums[1]:
+        print("no test proved anything: that is a failure")
+        sums[1] = 1
     print("{} passed, {} failed".format(*sums) + (", {} skipped".format(sums[2]) if sums[2] else ""))
-    return 1 if sums[1] or not sums[0] else 0
+    return 1 if sums[1] else 0
 
 
 sys.exit(main())
