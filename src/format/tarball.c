@@ -17,7 +17,7 @@
 #include "base/file.h"
 
 #define TAR_BLOCK 512
-#define TAR_SIZE_MAX UINT64_C(0777777777777) /* eleven octal digits */
+#define TAR_SIZE_MAX UINT64_C(077777777777) /* eleven octal digits */
 #define TARBALL_BUFFER (1 * MIB)
 #define TARBALL_LEVEL 3 /* small members; the long ones were compressed when they were recorded */
 
