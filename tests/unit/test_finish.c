@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Session folder to bundle: folders built here as the recorder leaves them, of real pages, packets
+ * and kernel lines; the bundle as tar, bsdtar, zstd, libarchive and trace-cmd see it.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "base/json.h"
+#include "finish.h"
+#include "format/tracedat.h"
+#include "loss.h"
+#include "sessionkit.h"
+#include "session.h"
+#include "spool.h"
+#include "test.h"
+
+#define STEM "scoutfs-trace.host.2026-1120-1000.AbCdEf"
+#define BUNDLE STEM ".tar.zst"
+#define EVENTS 21003 /* by the kernel's stats of tests/data/real/ring */
+#define REAL_MINUS_MONO UINT64_C(1795172458000000000)
+
+static struct {
+	struct realdata cpu[2], stats[2], comms, printk, pcap, kmsg;
+	struct text head, head_zst;
+} real;
+
+/* ---- what a recorder leaves ---- */
+
+/* Formats in order of system, as tracedat_write_head() wants them. */
+static void load_head(void)
+{
+	struct realdata tar = realdata_load("real/events.tar.zst");
+	static struct tracedat_format formats[1024];
+	static struct realdata_file files[1024];
+	static char systems[1024][32];
+	struct tracedat_head h = {.page_bytes = KIT_PAGE,
+				  .formats = formats,
+				  .kallsyms = "ffffffff81000000 T _text\n",
+				  .printk_formats = (char *)real.printk.bytes};
+	size_t at = 0, count = 0;
+	char event[128];
+	size_t room;
+
+	while (realdata_tar_next(&tar, &at, &files[count])) {
+		struct realdata_file *f = &files[count];
+
+		if (strcmp(f->name, "events/header_page") == 0) {
+			h.header_page = f->text;
+		} else if (strcmp(f->name, "events/header_event") == 0) {
+			h.header_event = f->text;
+		} else if (strstr(f->name, "/format") && sscanf(f->name, "events/%31[^/]/%127[^/]/",
+								systems[count], event) == 2) {
+			formats[count] = (struct tracedat_format){systems[count], f->text};
+			count++;
+			continue;
+		} else {
+			free(f->text);
+		}
+	}
+	h.format_count = count;
+	if (tracedat_write_head(&h, &real.head, NULL) < 0)
+		kit_die("tracedat_write_head");
+	for (size_t i = 0; i < count; i++)
+		free(files[i].text);
+	free((char *)h.header_page);
+	free((char *)h.header_event);
+	realdata_free(&tar);
+	room = ZSTD_compressBound(real.head.len);
+	real.head_zst = (struct text){.s = malloc(room), .size = room};
+	real.head_zst.len = ZSTD_compress(real.head_zst.s, room, real.head.s, real.head.len, 1);
+}
+
+static void load_all(void)
+{
+	real.cpu[0] = realdata_load("real/ring/cpu0.raw.zst");
+	real.cpu[1] = realdata_load("real/ring/cpu1.raw.zst");
+	real.stats[0] = realdata_load_plain("real/ring/cpu0.stats");
+	real.stats[1] = realdata_load_plain("real/ring/cpu1.stats");
+	real.comms = realdata_load_plain("real/ring/saved_cmdlines");
+	real.printk = realdata_load_plain("real/ring/printk_formats");
+	real.pcap = realdata_load("real/pcap/fence-client-sll2.pcap.zst");
+	real.kmsg = realdata_load("real/kmsg/fence-client.kmsg.zst");
+	load_head();
+}
+
+static void free_all(void)
+{
+	for (int i = 0; i < 2; i++) {
+		realdata_free(&real.cpu[i]);
+		realdata_free(&real.stats[i]);
+	}
+	realdata_free(&real.comms);
+	realdata_free(&real.printk);
+	realdata_free(&real.pcap);
+	realdata_free(&real.kmsg);
+	text_free(&real.head);
+	text_free(&real.head_zst);
+}
+
+static void save(const struct kit_folder *dir, const char *name, const void *bytes, size_t n)
+{
+	if (file_save_at(dir->fd, name, bytes, n, NULL) < 0)
+		kit_die(name);
+}
+
+static void save_facts(const struct kit_folder *dir)
+{
+	static const char facts[] =
+		"{\"format\":\"scoutfs-trace-session\",\"version\":1,\"stem\":\"" STEM "\","
+		"\"suffix\":\"AbCdEf\",\"tool_version\":\"0.1.0\",\"host\":\"host\","
+		"\"kernel\":\"6.1.0\",\"kernel_build\":\"#1\",\"machine\":\"x86_64\","
+		"\"scoutfs_version\":null,\"boot_id\":\"none\",\"pid\":1,"
+		"\"created_realtime_ns\":1763632800000000000,\"created_monotonic_ns\":1,"
+		"\"server\":\"127.0.0.1:19700\",\"command_line\":[\"scoutfs-trace\"],"
+		"\"budgets\":{\"disk_bytes\":33554432},\"triggers\":[],"
+		"\"sources\":{\"ftrace\":{\"cpus\":2,\"page_bytes\":4096,\"commit_offset\":8,"
+		"\"commit_bytes\":8,\"data_offset\":16,\"trace_clock\":\"[local] global\\n\","
+		"\"uname\":\"Linux host 6.1.0 x86_64\"},\"packets\":{},\"kmsg\":{},"
+		"\"clocks\":{}}}\n";
+
+	save(dir, SESSION_FACTS, facts, sizeof(facts) - 1);
+}
+
+static void journal_json(struct spool *s, const char *json)
+{
+	spool_journal(s, json, strlen(json));
+}
+
+static void journal_end(struct spool *s)
+{
+	CLEANUP(text_free) struct text line = {0};
+	struct json_writer w;
+
+	journal_json(s, "{\"stop\":{\"reason\":\"trigger\",\"trigger\":\"fencing\",\"role\":"
+			"\"final\",\"text\":\"fencing client\",\"monotonic_ns\":48000000000,"
+			"\"realtime_ns\":1795172506000000000}}\n");
+	text_printf(&line,
+		    "{\"totals\":{\"ftrace\":%d,\"packets\":1,\"kmsg\":1,\"clocks\":1}}\n"
+		    "{\"anchor\":{\"monotonic_ns\":1000000000,\"realtime_ns\":%llu}}\n",
+		    EVENTS, (unsigned long long)(REAL_MINUS_MONO + NSEC_PER_SEC));
+	spool_journal(s, line.s, line.len);
+	text_reset(&line);
+	json_begin(&w, &line, false);
+	json_object(&w);
+	json_key(&w, "cpu_stats");
+	json_array(&w);
+	json_str(&w, (char *)real.stats[0].bytes);
+	json_str(&w, (char *)real.stats[1].bytes);
+	json_array_end(&w);
+	json_object_end(&w);
+	text_str(&line, "\n");
+	spool_journal(s, line.s, line.len);
+}
+
+static void feed_pages(struct spool_stream *st, const struct realdata *pages)
+{
+	for (size_t at = 0; at < pages->n; at += KIT_PAGE) {
+		struct ringpage_info info;
+
+		if (ringpage_scan(&kit_layout, pages->bytes + at, &info) < 0 ||
+		    spool_append(
+			    st, pages->bytes + at, KIT_PAGE,
+			    &(struct spool_span){info.first_ns, info.last_ns, info.events, 0}) < 0)
+			kit_die("a page");
+	}
+}
+
+static void feed(struct spool_stream *st, const void *bytes, size_t n, size_t step)
+{
+	for (size_t at = 0; at < n; at += step)
+		if (spool_append(st, (const char *)bytes + at, min_of(step, n - at),
+				 &(struct spool_span){at + 1, at + 1, 1, 0}) < 0)
+			kit_die("spool_append");
+}
+
+enum ending { ENDED, DIED };
+
+/* A session folder whose recorder came to its end, or was killed after its last sync. */
+static struct kit_folder make_session(enum ending ending)
+{
+	struct kit_folder dir = kit_folder_make();
+	struct spool_stream *cpu[2], *log, *packets, *clocks;
+	struct spool *s;
+
+	save_facts(&dir);
+	save(&dir, SESSION_TRACE_HEAD, real.head_zst.s, real.head_zst.len);
+	save(&dir, SESSION_PACKETS_HEAD, real.pcap.bytes, 24);
+	save(&dir, SESSION_CLOCKS_HEAD, "a,b\n", 4);
+	if (mkdirat(dir.fd, "context", 0700) < 0 || mkdirat(dir.fd, "context/start", 0700) < 0 ||
+	    mkdirat(dir.fd, "context/end", 0700) < 0)
+		kit_die("context");
+	save(&dir, "context/start/uname", "Linux\n", 6);
+	save(&dir, "context/end/empty", "", 0);
+	save(&dir, "context/end/big", real.kmsg.bytes, real.kmsg.n);
+
+	if (spool_open(&(struct spool_config){.session_fd = dir.fd,
+					      .limit_bytes = 32 * MIB,
+					      .lag_ns = NSEC_PER_SEC,
+					      .memory_bytes = MIB,
+					      .streams = 6},
+		       &s, NULL) < 0 ||
+	    spool_stream_add(s, CHUNK_RING, 0, &kit_layout, &cpu[0], NULL) < 0 ||
+	    spool_stream_add(s, CHUNK_RING, 1, &kit_layout, &cpu[1], NULL) < 0 ||
+	    spool_stream_add(s, CHUNK_KMSG, 0, NULL, &log, NULL) < 0 ||
+	    spool_stream_add(s, CHUNK_PACKETS, 0, NULL, &packets, NULL) < 0 ||
+	    spool_stream_add(s, CHUNK_CLOCKS, 0, NULL, &clocks, NULL) < 0 ||
+	    spool_start(s, NULL) < 0)
+		kit_die("spool_open");
+	feed(log, real.kmsg.bytes, real.kmsg.n, 700);
+	feed_pages(cpu[1], &real.cpu[1]);
+	feed(packets, real.pcap.bytes + 24, real.pcap.n - 24, 5000);
+	feed_pages(cpu[0], &real.cpu[0]);
+	feed(clocks, "1,2\n", 4, 4);
+	spool_comms(s, (char *)real.comms.bytes, real.comms.n);
+	journal_json(s, "{\"suspect\":{\"trigger\":\"lost\",\"text\":\"client lost\"}}\n");
+	if (ending == ENDED)
+		journal_end(s);
+	if (spool_close(s, NULL) < 0)
+		kit_die("spool_close");
+	spool_free(s);
+	return dir;
+}
+
+static int finish_it(const struct kit_folder *dir, const struct kit_folder *out,
+		     struct record_result *ret, struct err *e)
+{
+	*ret = (struct record_result){0};
+	return finish(&(struct finish_config){.session_fd = dir->fd,
+					      .session_path = dir->path,
+					      .output_dir = out->path},
+		      ret, e);
+}
+
+/* ---- the bundle, read by libarchive ---- */
+
+struct member {
+	char *path;
+	struct text bytes;
+};
+struct bundle {
+	struct member v[32];
+	size_t n;
+};
+
+static bool bundle_read(const char *path, struct bundle *ret)
+{
+	struct archive *a = archive_read_new();
+	struct archive_entry *en;
+	int r;
+
+	*ret = (struct bundle){0};
+	archive_read_support_filter_zstd(a);
+	archive_read_support_format_tar(a);
+	r = archive_read_open_filename(a, path, 65536);
+	while (r == ARCHIVE_OK && (r = archive_read_next_header(a, &en)) == ARCHIVE_OK) {
+		struct member *m = &ret->v[ret->n++];
+		char buf[65536];
+		la_ssize_t n;
+
+		m->path = strdup(archive_entry_pathname(en));
+		while ((n = archive_read_data(a, buf, sizeof(buf))) > 0)
+			text_add(&m->bytes, buf, (size_t)n);
+		if (n < 0 || (la_int64_t)m->bytes.len != archive_entry_size(en))
+			r = ARCHIVE_FATAL;
+		if (ret->n == ARRAY_SIZE(ret->v))
+			break;
+	}
+	if (r != ARCHIVE_EOF)
+		printf("# libarchive: %s\n", archive_error_string(a));
+	archive_read_free(a);
+	return r == ARCHIVE_EOF;
+}
+
+static void bundle_free(struct bundle *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		free(b->v[i].path);
+		text_free(&b->v[i].bytes);
+	}
+	b->n = 0;
+}
+
+static const struct text *member(const struct bundle *b, const char *name)
+{
+	static const struct text none;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (!strcmp(b->v[i].path + min_of(strlen(b->v[i].path), strlen(STEM "/")), name))
+			return &b->v[i].bytes;
+	printf("# the bundle has no %s\n", name);
+	return &none;
+}
+
+static bool same(const struct text *t, const void *bytes, size_t n)
+{
+	return t->len == n && (n == 0 || memcmp(t->s, bytes, n) == 0);
+}
+
+static struct json_doc *manifest_of(const struct bundle *b)
+{
+	const struct text *t = member(b, "manifest.json");
+	struct json_doc *doc;
+
+	if (json_parse(text_c(t), t->len, &doc, NULL) < 0)
+		kit_die("manifest.json");
+	return doc;
+}
+
+static size_t files_in(const struct kit_folder *dir)
+{
+	struct text out = {0};
+	size_t n;
+
+	(void)kit_run(&out, "ls -A %s", dir->path);
+	n = kit_lines(text_c(&out));
+	text_free(&out);
+	return n;
+}
+
+static bool has_file(const struct kit_folder *dir, const char *name)
+{
+	return faccessat(dir->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* ---- the tests ---- */
+
+static void every_tool_reads_the_bundle(void)
+{
+	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
+	struct text list = {0}, list2 = {0}, report = {0};
+	const struct json_value *v;
+	struct record_result ret;
+	struct json_doc *doc;
+	struct err e = {0};
+	struct bundle b;
+	size_t events = 0, i = 1;
+
+	CHECK_EQ(finish_it(&dir, &out, &ret, &e), 0);
+	CHECK(ret.complete);
+	CHECK_EQ(kit_run(NULL, "cmp %s %s/" BUNDLE, ret.bundle, out.path), 0);
+	CHECK_EQ(files_in(&out), 1);
+	CHECK_EQ(kit_run(NULL, "zstd -tq %s 2>&1", ret.bundle), 0);
+	CHECK_EQ(kit_run(&list, "tar --zstd -tf %s 2>&1", ret.bundle), 0);
+	CHECK_EQ(kit_run(&list2, "bsdtar -tf %s 2>&1", ret.bundle), 0);
+	CHECK_STR(text_c(&list), text_c(&list2));
+	CHECK(bundle_read(ret.bundle, &b));
+	CHECK_EQ(kit_lines(text_c(&list)), b.n);
+
+	/* The order, and the manifest's list of what follows it. */
+	CHECK_STR(b.v[0].path, STEM "/manifest.json");
+	CHECK_STR(b.v[1].path, STEM "/summary.txt");
+	CHECK_STR(b.v[b.n - 1].path, STEM "/trace.dat");
+	doc = manifest_of(&b);
+	CHECK(json_get_bool(json_root(doc), "complete", false));
+	for (v = json_get(json_root(doc), "members")->child; v; v = v->next, i++) {
+		CHECK(i < b.n);
+		CHECK_STR(b.v[i].path + strlen(STEM "/"), json_get_str(v, "path", ""));
+		CHECK_EQ(b.v[i].bytes.len, json_get_u64(v, "bytes", 0));
+	}
+	CHECK_EQ(i, b.n);
+	json_doc_free(doc);
+
+	/* What was recorded, byte for byte. */
+	CHECK(same(member(&b, "kernel.log"), real.kmsg.bytes, real.kmsg.n));
+	CHECK(same(member(&b, "packets.pcap"), real.pcap.bytes, real.pcap.n));
+	CHECK(same(member(&b, "clocks.csv"), "a,b\n1,2\n", 8));
+	CHECK(same(member(&b, "context/start/uname"), "Linux\n", 6));
+	CHECK(same(member(&b, "context/end/empty"), "", 0));
+	CHECK(same(member(&b, "context/end/big"), real.kmsg.bytes, real.kmsg.n));
+	CHECK(memcmp(member(&b, "trace.dat")->s, real.head.s, real.head.len) == 0);
+	save(&out, "trace.dat", member(&b, "trace.dat")->s, member(&b, "trace.dat")->len);
+	CHECK_EQ(kit_run(&report, "LC_ALL=C trace-cmd report -N -i %s/trace.dat 2>&1", out.path),
+		 0);
+	for (const char *at = report.s; at && *at; at = strchr(at, '\n') + 1)
+		events += str_starts(at, " ");
+	CHECK_EQ(events, EVENTS);
+	CHECK(member(&b, "summary.txt")->len > 500);
+	bundle_free(&b);
+	text_free(&ret.json);
+	text_free(&list);
+	text_free(&list2);
+	text_free(&report);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&out);
+}
+
+static void finished_twice_it_is_the_same(void)
+{
+	struct kit_folder dir = make_session(ENDED), a = kit_folder_make(), b = kit_folder_make();
+	struct record_result ret;
+
+	CHECK_EQ(finish_it(&dir, &a, &ret, NULL), 0);
+	text_free(&ret.json);
+	CHECK_EQ(finish_it(&dir, &b, &ret, NULL), 0);
+	text_free(&ret.json);
+	CHECK_EQ(kit_run(NULL, "cmp %s/" BUNDLE " %s/" BUNDLE " 2>&1", a.path, b.path), 0);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&a);
+	kit_folder_remove(&b);
+}
+
+static void a_bundle_that_is_there_stays(void)
+{
+	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
+	struct text there = {0};
+	struct record_result ret;
+	struct err e = {0};
+
+	save(&out, BUNDLE, "mine", 4);
+	CHECK_EQ(finish_it(&dir, &out, &ret, &e), -EEXIST);
+	CHECK(strstr(e.text, BUNDLE));
+	CHECK_EQ(files_in(&out), 1);
+	CHECK_EQ(file_load_at(out.fd, BUNDLE, MIB, &there, NULL), 0);
+	CHECK_STR(text_c(&there), "mine");
+	CHECK(!ret.bundle[0]);
+	text_free(&there);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&out);
+}
+
+static bool give_up_at_the_third(void *arg)
+{
+	int *calls = arg;
+
+	return ++*calls == 3;
+}
+
+static void given_up_it_leaves_nothing(void)
+{
+	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
+	struct record_result ret = {0};
+	struct err e = {0};
+	int calls = 0;
+
+	CHECK_EQ(finish(&(struct finish_config){.session_fd = dir.fd,
+						.session_path = dir.path,
+						.output_dir = out.path,
+						.cancelled = give_up_at_the_third,
+						.arg = &calls},
+			&ret, &e),
+		 -ECANCELED);
+	CHECK_EQ(calls, 3);
+	CHECK_EQ(files_in(&out), 0);
+	CHECK(has_file(&dir, SESSION_FACTS));
+	/* And nothing is in the way of the next time; nor is what a killed one would leave. */
+	save(&out, "." BUNDLE ".part", "half", 4);
+	CHECK_EQ(finish_it(&dir, &out, &ret, &e), 0);
+	CHECK_EQ(files_in(&out), 1);
+	text_free(&ret.json);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&out);
+}
+
+/* Change one byte of the @nth chunk of a stream on disk, in its frame or in its header. */
+static void harm(const struct kit_folder *dir, enum chunk_stream stream, size_t nth, bool header)
+{
+	struct segment_set set;
+	char name[32];
+	uint8_t byte;
+	off_t at = -1;
+	int fd;
+
+	if (segment_set_load(dir->fd, false, &set, NULL) < 0)
+		kit_die("segment_set_load");
+	for (size_t i = 0; i < set.entry_count; i++)
+		if (set.entries[i].chunk.stream == stream && nth-- == 0) {
+			at = (off_t)set.entries[i].at + (header ? 30 : CHUNK_HEADER_BYTES + 20);
+			(void)snprintf(name, sizeof(name), SEGMENT_NAME, set.entries[i].file);
+		}
+	segment_set_done(&set);
+	if (at < 0)
+		kit_die("no such chunk");
+	fd = openat(dir->fd, name, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &byte, 1, at) != 1)
+		kit_die(name);
+	byte ^= 0xff;
+	if (pwrite(fd, &byte, 1, at) != 1)
+		kit_die(name);
+	(void)close(fd);
+}
+
+static void a_damaged_chunk_is_left_out_and_named(void)
+{
+	for (int header = 0; header < 2; header++) {
+		struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
+		struct record_result ret;
+		const struct text *log;
+		struct json_doc *doc;
+		struct err e = {0};
+		struct bundle b;
+
+		harm(&dir, CHUNK_RING, 3, header);
+		CHECK_EQ(finish_it(&dir, &out, &ret, &e), 0);
+		CHECK(!ret.complete);
+		CHECK_EQ(files_in(&out), 1);
+		CHECK_EQ(kit_run(NULL, "tar --zstd -tf %s >/dev/null 2>&1", ret.bundle), 0);
+		CHECK(bundle_read(ret.bundle, &b));
+		doc = manifest_of(&b);
+		CHECK(!json_get_bool(json_root(doc), "complete", true));
+		json_doc_free(doc);
+		CHECK(strstr(member(&b, "summary.txt")->s, "spool/00000001.zst"));
+		/* A header hides what lies behind it; a frame only itself. */
+		log = member(&b, "kernel.log");
+		CHECK(log->len <= real.kmsg.n &&
+		      memcmp(text_c(log), real.kmsg.bytes, log->len) == 0);
+		CHECK(header || log->len == real.kmsg.n);
+		save(&out, "trace.dat", member(&b, "trace.dat")->s, member(&b, "trace.dat")->len);
+		CHECK_EQ(
+			kit_run(NULL, "trace-cmd report -i %s/trace.dat >/dev/null 2>&1", out.path),
+			0);
+		bundle_free(&b);
+		text_free(&ret.json);
+		kit_folder_remove(&dir);
+		kit_folder_remove(&out);
+	}
+}
+
+static void who_died_gets_a_bundle_too(void)
+{
+	struct kit_folder dir = make_session(DIED), out = kit_folder_make();
+	struct record_result ret;
+	struct json_doc *doc;
+	struct bundle b;
+
+	CHECK_EQ(finish_it(&dir, &out, &ret, NULL), 0);
+	CHECK(!ret.complete);
+	CHECK(bundle_read(ret.bundle, &b));
+	doc = manifest_of(&b);
+	CHECK(json_get_bool(json_root(doc), "died", false));
+	json_doc_free(doc);
+	CHECK(same(member(&b, "kernel.log"), real.kmsg.bytes, real.kmsg.n));
+	CHECK(strstr(text_c(&ret.json), "\"died\""));
+	bundle_free(&b);
+	text_free(&ret.json);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&out);
+}
+
+/* Killed before the sources came to be: what is not there is not missed. */
+static void a_folder_with_only_its_facts_will_do(void)
+{
+	struct kit_folder dir = kit_folder_make(), out = kit_folder_make();
+	struct record_result ret;
+	struct bundle b;
+
+	save_facts(&dir);
+	if (mkdirat(dir.fd, SEGMENT_DIR, 0700) < 0)
+		kit_die(SEGMENT_DIR);
+	CHECK_EQ(finish_it(&dir, &out, &ret, NULL), 0);
+	CHECK(!ret.complete);
+	CHECK(bundle_read(ret.bundle, &b));
+	CHECK_STR(b.v[0].path, STEM "/manifest.json");
+	bundle_free(&b);
+	text_free(&ret.json);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&out);
+}
+
+static void what_is_no_session_is_refused(void)
+{
+	static const struct {
+		const char *facts;
+		int code;
+		const char *says;
+	} wrong[] = {
+		{NULL, -ENOENT, "is not a session folder"},
+		{"", 0, "damaged"},
+		{"{\"format\":\"scoutfs-trace-session\",\"ver", 0, "damaged"},
+		{"[1,2]", -EINVAL, "is not a session folder"},
+		{"{\"format\":\"other\",\"version\":1}", -EINVAL, "is not a session folder"},
+		{"{\"format\":\"scoutfs-trace-session\",\"version\":2,\"tool_version\":\"9.9\"}",
+		 -EINVAL, "newer scoutfs-trace (9.9)"},
+		{"{\"format\":\"scoutfs-trace-session\",\"version\":1,\"stem\":\"../evil\"}",
+		 -EINVAL, "path"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct kit_folder dir = kit_folder_make(), out = kit_folder_make();
+		struct record_result ret;
+		struct err e = {0};
+		int r;
+
+		if (wrong[i].facts)
+			save(&dir, SESSION_FACTS, wrong[i].facts, strlen(wrong[i].facts));
+		if (mkdirat(dir.fd, SEGMENT_DIR, 0700) < 0)
+			kit_die(SEGMENT_DIR);
+		r = finish_it(&dir, &out, &ret, &e);
+		CHECK(r < 0);
+		CHECK(!wrong[i].code || r == wrong[i].code);
+		if (!strstr(e.text, wrong[i].says))
+			printf("# %s\n", e.text);
+		CHECK(strstr(e.text, wrong[i].says));
+		CHECK(strstr(e.text, dir.path));
+		CHECK_EQ(files_in(&out), 0);
+		kit_folder_remove(&dir);
+		kit_folder_remove(&out);
+	}
+}
+
+static void an_output_folder_that_is_not_there_is_said(void)
+{
+	struct kit_folder dir = make_session(ENDED);
+	struct record_result ret = {0};
+	struct err e = {0};
+
+	CHECK_EQ(finish(&(struct finish_config){.session_fd = dir.fd,
+						.session_path = dir.path,
+						.output_dir = "/nowhere/at/all"},
+			&ret, &e),
+		 -ENOENT);
+	CHECK(strstr(e.text, "/nowhere/at/all"));
+	kit_folder_remove(&dir);
+}
+
+int main(void)
+{
+	static const struct test_case cases[] = {
+		TEST(every_tool_reads_the_bundle),
+		TEST(finished_twice_it_is_the_same),
+		TEST(a_bundle_that_is_there_stays),
+		TEST(given_up_it_leaves_nothing),
+		TEST(a_damaged_chunk_is_left_out_and_named),
+		TEST(who_died_gets_a_bundle_too),
+		TEST(a_folder_with_only_its_facts_will_do),
+		TEST(what_is_no_session_is_refused),
+		TEST(an_output_folder_that_is_not_there_is_said),
+	};
+	int r;
+
+	load_all();
+	r = test_main(cases, ARRAY_SIZE(cases));
+	free_all();
+	return r;
+}
