@@ -48,6 +48,8 @@ static int put_bytes(struct tarball *t, const void *bytes, size_t n, struct err 
 {
 	int r;
 
+	if (!n)
+		return 0; /* a chunk whose frame is empty, which only damage makes, has no buffer */
 	if (t->out_used + n > TARBALL_BUFFER) {
 		r = flush(t, e);
 		if (r < 0)

@@ -76,6 +76,16 @@ static void add_u64(struct text *out, uint64_t v)
 	text_add(out, b, sizeof(b));
 }
 
+static void add_zeros(struct text *out, uint64_t n)
+{
+	static const uint8_t zeros[4096];
+
+	for (uint64_t step; n; n -= step) {
+		step = min_of(n, (uint64_t)sizeof(zeros));
+		text_add(out, zeros, step);
+	}
+}
+
 /* A string with its NUL. */
 static void add_name(struct text *out, const char *s)
 {
@@ -334,7 +344,6 @@ int tracedat_write_tail(const struct tracedat_tail *t, uint64_t head_bytes, stru
 	}
 	if (t->trace_clock)
 		add_text_u64(out, t->trace_clock);
-	for (uint64_t pad = data_begin - table_end; pad; pad--)
-		text_add(out, "", 1);
+	add_zeros(out, data_begin - table_end);
 	return text_ok(out) ? 0 : err_nomem(e);
 }
