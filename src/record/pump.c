@@ -14,6 +14,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/privilege.h"
+
 static void lower_nice(int nice)
 {
 	/* On Linux the priority belongs to the thread. Without the right to raise it: as it is. */
@@ -26,6 +28,7 @@ static void *pump_thread(void *arg)
 	uint64_t wait_ns = 0;
 
 	lower_nice(p->nice);
+	(void)privilege_keep(p->keep);
 	while (!atomic_load(&p->stop)) {
 		struct timespec ts = {(time_t)(wait_ns / NSEC_PER_SEC),
 				      (long)(wait_ns % NSEC_PER_SEC)};
@@ -46,7 +49,7 @@ static void *pump_thread(void *arg)
 
 /**
  * pump_start() - start the thread
- * @p:    pass, arg, wait_fd and nice are set; the rest is made here
+ * @p:    pass, arg, wait_fd, nice and keep are set; the rest is made here
  * @name: of the thread, at most 15 bytes
  */
 int pump_start(struct pump *p, const char *name, struct err *e)

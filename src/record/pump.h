@@ -17,8 +17,9 @@ struct pump {
 	/* One pass; returns how long to wait for the next, ns. */
 	uint64_t (*pass)(void *arg, enum pump_pass why);
 	void *arg;
-	int wait_fd; /* also wakes when readable; -1 none */
-	int nice;    /* of the thread */
+	int wait_fd;   /* also wakes when readable; -1 none */
+	int nice;      /* of the thread */
+	uint64_t keep; /* capabilities it needs (base/privilege.h) */
 
 	pthread_t thread;
 	int event_fd;

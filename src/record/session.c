@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -25,6 +26,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/privilege.h"
 
 #include "context.h"
 #include "control_server.h"
@@ -463,6 +465,20 @@ static void spare_from_oom(void)
 		(void)!write(fd, "-500", 4);
 }
 
+/*
+ * From here on this thread, and the commands that collect context, only read what belongs to
+ * others, look at sockets, and write into the output folder, whoever owns that.
+ */
+static void drop_privileges(void)
+{
+	int r = privilege_keep(PRIVILEGE(CAP_DAC_OVERRIDE) | PRIVILEGE(CAP_DAC_READ_SEARCH) |
+			       PRIVILEGE(CAP_SYS_PTRACE) | PRIVILEGE(CAP_SYSLOG) |
+			       PRIVILEGE(CAP_NET_ADMIN));
+
+	if (r < 0)
+		log_warning("privileges could not be dropped: %s", strerror(-r));
+}
+
 /* ---- context, beside the recording ---- */
 
 static void *context_thread(void *arg)
@@ -685,6 +701,7 @@ static int record(struct session *s, struct err *e)
 	if (r < 0)
 		return r;
 	spare_from_oom();
+	drop_privileges();
 	log_notice("recording in %s", s->path);
 	log_notice("armed: %s", text_c(&s->proof));
 	log_notice("waiting for a trigger; Ctrl-C or scoutfs-trace stop ends the recording");

@@ -15,12 +15,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 
 #include <pcap/pcap.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/privilege.h"
 #include "format/pcapfile.h"
 
 #include "packets.h"
@@ -370,7 +372,9 @@ static int packets_start(struct source *s, struct err *e)
 	p->pump = (struct pump){.pass = packets_pass,
 				.arg = s,
 				.wait_fd = pcap_get_selectable_fd(p->pcap),
-				.nice = PUMP_NICE};
+				.nice = PUMP_NICE,
+				/* To open the capture again when its device comes back. */
+				.keep = PRIVILEGE(CAP_NET_RAW) | PRIVILEGE(CAP_NET_ADMIN)};
 	return pump_start(&p->pump, "packets", e);
 }
 

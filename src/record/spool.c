@@ -39,6 +39,7 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/file.h"
+#include "base/privilege.h"
 #include "base/text.h"
 #include "format/segment.h"
 
@@ -890,6 +891,8 @@ static void *writer(void *arg)
 	struct spool *s = arg;
 	uint64_t next_sync = clock_mono_ns() + s->config.lag_ns / 2;
 
+	/* Segments are made in the session folder, which is ours. */
+	(void)privilege_keep(0);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
 		struct timespec until = {(time_t)(next_sync / NSEC_PER_SEC),
