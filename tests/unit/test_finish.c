@@ -572,7 +572,7 @@ static void what_is_no_session_is_refused(void)
 		{"{\"format\":\"scoutfs-trace-session\",\"version\":2,\"tool_version\":\"9.9\"}",
 		 -EINVAL, "newer scoutfs-trace (9.9)"},
 		{"{\"format\":\"scoutfs-trace-session\",\"version\":1,\"stem\":\"../evil\"}",
-		 -EINVAL, "path"},
+		 -EINVAL, "stem"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
