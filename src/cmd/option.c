@@ -414,6 +414,7 @@ static int walk_letter(struct walk *w, struct word *ret, struct err *e)
 		/* "-before" is a slip for "--before" more often than a bundle of letters. */
 		const char *near = rest ? option_near(w->verb, rest - 1) : NULL;
 
+		w->bundled = rest; /* whoever looks for the verb goes on behind it */
 		if (near)
 			return err_set(e, -EINVAL, "there is no option -%c; did you mean --%s?",
 				       letter, near);
