@@ -262,6 +262,17 @@ bool rings_pass(struct rings *r, uint64_t busy_bytes, bool *ret_failed)
 }
 
 /**
+ * rings_were_reset() - the kernel emptied the rings, and its counters of losses began again
+ *
+ * What they had counted and nobody had noted is lost with them; the caller notes the gap.
+ */
+void rings_were_reset(struct rings *r)
+{
+	for (uint32_t cpu = 0; cpu < r->cpu_count; cpu++)
+		r->cpus[cpu].overrun_noted = 0;
+}
+
+/**
  * rings_settle() - make the ledger's sum equal the kernel's, CPU by CPU
  * @now_ns: CLOCK_MONOTONIC; the end of a range that no page bounds
  */

@@ -45,6 +45,8 @@ void rings_close(struct rings *r);
 bool rings_pass(struct rings *r, uint64_t busy_bytes, bool *ret_failed);
 /* After tracing is off and the last pass is done: settle the ledger with the kernel's counters. */
 void rings_settle(struct rings *r, uint64_t now_ns);
+/* The kernel emptied the rings (a module was unloaded): its counters begin again. */
+void rings_were_reset(struct rings *r);
 /* Text of cpuN/stats. */
 int rings_stats_text(struct rings *r, uint32_t cpu, struct text *ret);
 /* How many CPUs the kernel may ever have (greatest possible number and one). */

@@ -7,18 +7,27 @@
  * vanishes with the module or the power: event formats, symbols, the clock (the head of trace.dat).
  * Freezing is one write to a descriptor opened beforehand. It never touches the top-level buffer;
  * of the top level it only reads files.
+ *
+ * A module that is unloaded takes its events along, and the kernel empties every ring they were
+ * enabled in; loaded again, they are new events, off, and mostly under new numbers. So the pump
+ * looks once a second whether what it enabled still is. What the module takes is a gap in the
+ * ledger; when it is back its formats join those in the head of trace.dat, on the disk first, and
+ * the events are enabled again. One file holds both lives, since a number tells them apart; should
+ * a kernel give a number to another event, that system stays off, and it is said.
  */
 #include "source.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/utsname.h>
 #include <zstd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/privilege.h"
 #include "format/tracedat.h"
 
 #include "pump.h"
@@ -30,16 +39,27 @@
 #define FORMAT_MAX_BYTES (1 * MIB)
 #define KALLSYMS_MAX_BYTES (64 * MIB)
 #define COMMS_EVERY_NS NSEC_PER_SEC
+#define LOOK_EVERY_NS NSEC_PER_SEC
 #define PUMP_NICE (-10) /* it works in short bursts, and its being late is what loses events */
 
 /* What is always recorded; -e adds to it. */
 static const char *const basic_events[] = {"scoutfs", "printk:console"};
+
+struct formats {
+	struct tracedat_format *list;
+	size_t count, room;
+};
 
 struct ftrace {
 	struct instance instance;
 	bool have_instance;
 	struct event_spec *specs;
 	size_t spec_count;
+	uint64_t *gone_ns; /* [spec_count]: since when a module has taken it away; 0: it is there */
+	struct formats formats; /* of every life of a module */
+	_Atomic bool enabled;	/* all specs were: from then on they are watched */
+	uint64_t look_next_ns;
+	uint64_t looked_ns; /* when that was done last: then all that is not gone was there */
 	struct rings rings;
 	struct pump pump;
 	int tracing_on_fd;
@@ -47,7 +67,6 @@ struct ftrace {
 	uint64_t ring_wanted_kb;
 	uint64_t comms_next_ns;
 	char *trace_clock;
-	uint32_t formats; /* event formats saved */
 	bool read_failed;
 };
 
@@ -87,7 +106,8 @@ static int parse_specs(struct source *s, struct err *e)
 	size_t room = want + trigger_set_count(s->session->triggers) + 1;
 
 	f->specs = calloc(room, sizeof(*f->specs));
-	if (!f->specs)
+	f->gone_ns = calloc(room, sizeof(*f->gone_ns));
+	if (!f->specs || !f->gone_ns)
 		return err_nomem(e);
 	for (size_t i = 0; i < want; i++) {
 		bool basic = i < ARRAY_SIZE(basic_events);
@@ -139,11 +159,6 @@ static int set_filters(struct ftrace *f, struct err *e)
 
 /* ---- the head of trace.dat ---- */
 
-struct formats {
-	struct tracedat_format *list;
-	size_t count, room;
-};
-
 static void formats_done(struct formats *f)
 {
 	for (size_t i = 0; i < f->count; i++) {
@@ -153,13 +168,34 @@ static void formats_done(struct formats *f)
 	free(f->list);
 }
 
-static int add_format(struct formats *f, int events_fd, const char *system, const char *event,
-		      struct err *e)
+/* "ID: 1513\n" is the second line of a format. */
+static uint64_t format_id(const char *text)
 {
-	struct text text = {0};
-	char file[512];
-	int r;
+	const char *at = strstr(text, "\nID: ");
 
+	return at ? strtoull(at + 5, NULL, 10) : 0;
+}
+
+/*
+ * Behind the last of its system, so that systems stay together. One that is there already is not
+ * added again; another one under the same number cannot be told from it.
+ */
+static int insert_format(struct formats *f, const char *system, struct text *text, struct err *e)
+{
+	size_t at = f->count;
+	char *name;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (!strcmp(f->list[i].text, text_c(text)))
+			return 0;
+		if (format_id(f->list[i].text) == format_id(text_c(text)))
+			return err_set(e, -EEXIST,
+				       "the kernel gave number %llu, which another event had, to "
+				       "an event of %s",
+				       (unsigned long long)format_id(text_c(text)), system);
+		if (!strcmp(f->list[i].system, system))
+			at = i + 1;
+	}
 	if (f->count == f->room) {
 		size_t room = f->room ? f->room * 2 : 256;
 		struct tracedat_format *more = realloc(f->list, room * sizeof(*more));
@@ -169,15 +205,28 @@ static int add_format(struct formats *f, int events_fd, const char *system, cons
 		f->list = more;
 		f->room = room;
 	}
+	name = strdup(system);
+	if (!name)
+		return err_nomem(e);
+	memmove(&f->list[at + 1], &f->list[at], (f->count - at) * sizeof(*f->list));
+	f->list[at] = (struct tracedat_format){name, take_ptr(text->s)};
+	f->count++;
+	return 0;
+}
+
+static int add_format(struct formats *f, int events_fd, const char *system, const char *event,
+		      struct err *e)
+{
+	struct text text = {0};
+	char file[512];
+	int r;
+
 	(void)snprintf(file, sizeof(file), "%s/%s/format", system, event);
 	r = file_load_at(events_fd, file, FORMAT_MAX_BYTES, &text, e);
-	if (r < 0) {
-		text_free(&text);
-		return r;
-	}
-	f->list[f->count] = (struct tracedat_format){strdup(system), text.s ? text.s : strdup("")};
-	f->count++;
-	return f->list[f->count - 1].system && f->list[f->count - 1].text ? 0 : err_nomem(e);
+	if (r == 0 && text.len)
+		r = insert_format(f, system, &text, e);
+	text_free(&text);
+	return r;
 }
 
 static bool has_format(int events_fd, const char *system, const char *event)
@@ -195,9 +244,6 @@ static int add_system(struct formats *f, int events_fd, const char *system, stru
 	int fd, r = 0;
 	DIR *dir;
 
-	for (size_t i = 0; i < f->count; i++)
-		if (!strcmp(f->list[i].system, system))
-			return 0;
 	fd = file_open_dir_at(events_fd, system, e);
 	if (fd < 0)
 		return fd;
@@ -214,13 +260,22 @@ static int add_system(struct formats *f, int events_fd, const char *system, stru
 	return r;
 }
 
-static int load_formats(struct ftrace *f, int events_fd, struct formats *ret, struct err *e)
+static bool has_system(const struct formats *f, const char *system)
 {
-	int r = add_system(ret, events_fd, "ftrace", e);
+	for (size_t i = 0; i < f->count; i++)
+		if (!strcmp(f->list[i].system, system))
+			return true;
+	return false;
+}
+
+static int load_formats(struct ftrace *f, int events_fd, struct err *e)
+{
+	int r = has_system(&f->formats, "ftrace") ? 0
+						  : add_system(&f->formats, events_fd, "ftrace", e);
 
 	for (size_t i = 0; r == 0 && i < f->spec_count; i++)
-		r = add_system(ret, events_fd, f->specs[i].system, e);
-	f->formats = (uint32_t)ret->count;
+		if (!has_system(&f->formats, f->specs[i].system))
+			r = add_system(&f->formats, events_fd, f->specs[i].system, e);
 	return r;
 }
 
@@ -236,19 +291,22 @@ static int save_compressed(int dir_fd, const char *name, const struct text *t, s
 {
 	size_t bound = ZSTD_compressBound(t->len), n;
 	CLEANUP(freep) void *frame = malloc(bound);
+	int r;
 
 	if (!frame)
 		return err_nomem(e);
 	n = ZSTD_compress(frame, bound, t->s, t->len, 3);
 	if (ZSTD_isError(n))
 		return err_nomem(e);
-	return file_save_at(dir_fd, name, frame, n, e);
+	r = file_replace_at(dir_fd, name, frame, n, e);
+	return r == 0 ? file_sync_dir(dir_fd, e) : r;
 }
 
+/* With the formats that are known and those of systems not seen yet; an earlier head is replaced.
+ */
 static int save_head(struct source *s, int tracing_fd, struct err *e)
 {
 	struct text page = {0}, event = {0}, kallsyms = {0}, printk = {0}, head = {0};
-	CLEANUP(formats_done) struct formats formats = {0};
 	CLEANUP(closep) int events_fd = -1;
 	struct ftrace *f = s->priv;
 	int r;
@@ -262,7 +320,7 @@ static int save_head(struct source *s, int tracing_fd, struct err *e)
 	if (r == 0)
 		r = file_load_at(events_fd, "header_event", FORMAT_MAX_BYTES, &event, e);
 	if (r == 0)
-		r = load_formats(f, events_fd, &formats, e);
+		r = load_formats(f, events_fd, e);
 	if (r == 0) {
 		load_kallsyms(&kallsyms);
 		(void)file_load_at(tracing_fd, "printk_formats", FORMAT_MAX_BYTES * 16, &printk,
@@ -272,8 +330,8 @@ static int save_head(struct source *s, int tracing_fd, struct err *e)
 				.page_bytes = f->rings.layout.page_bytes,
 				.header_page = text_c(&page),
 				.header_event = text_c(&event),
-				.formats = formats.list,
-				.format_count = formats.count,
+				.formats = f->formats.list,
+				.format_count = f->formats.count,
 				.kallsyms = text_c(&kallsyms),
 				.printk_formats = text_c(&printk),
 			},
@@ -392,6 +450,103 @@ static void watch_comms(struct source *s, bool now)
 		save_comms(s, fd);
 }
 
+/* ---- modules that go and come ---- */
+
+static bool is_enabled(const struct instance *i, const struct event_spec *spec)
+{
+	struct text text = {0};
+	char file[256];
+	bool on;
+
+	(void)snprintf(file, sizeof(file), "events/%s%s%s/enable", spec->system,
+		       spec->event[0] ? "/" : "", spec->event);
+	on = instance_read(i, file, &text, NULL) == 0 && text.len && text.s[0] != '0';
+	text_free(&text);
+	return on;
+}
+
+static void note_gone(struct source *s, uint64_t since_ns)
+{
+	loss_note(s->session->loss, LOSS_FAULT, "ftrace", 0, since_ns, clock_mono_ns(),
+		  LOSS_UNKNOWN,
+		  "a module was unloaded: the kernel emptied the rings, and its events were off");
+}
+
+/* The kernel's counters began again at nought, too. */
+static void event_gone(struct source *s, size_t i)
+{
+	struct ftrace *f = s->priv;
+
+	f->gone_ns[i] = f->looked_ns;
+	rings_were_reset(&f->rings);
+	note_gone(s, f->gone_ns[i]);
+	log_warning(
+		"the events of %s have gone: their module was unloaded; what was recorded before "
+		"is kept",
+		f->specs[i].system);
+}
+
+/* Nothing is enabled before its format is durable. */
+static int event_back(struct source *s, size_t i, struct err *e)
+{
+	CLEANUP(closep) int tracing_fd = -1, events_fd = -1;
+	const struct event_spec *spec;
+	struct ftrace *f = s->priv;
+	int r;
+
+	spec = &f->specs[i];
+	tracing_fd = open_tracing(e);
+	if (tracing_fd < 0)
+		return tracing_fd;
+	events_fd = file_open_dir_at(tracing_fd, "events", e);
+	if (events_fd < 0)
+		return events_fd;
+	r = add_system(&f->formats, events_fd, spec->system, e);
+	if (r == 0)
+		r = save_head(s, tracing_fd, e);
+	if (r == 0 && spec->filter[0])
+		r = instance_set_filter(&f->instance, spec->system, spec->event, spec->filter, e);
+	return r == 0 ? enable_spec(&f->instance, spec, true, e) : r;
+}
+
+static void look_after_event(struct source *s, size_t i)
+{
+	struct ftrace *f = s->priv;
+	const struct event_spec *spec = &f->specs[i];
+	struct err e = {0};
+
+	if (f->gone_ns[i] == UINT64_MAX || is_enabled(&f->instance, spec))
+		return;
+	if (!f->gone_ns[i])
+		event_gone(s, i);
+	if (!instance_event_exists(spec->system, spec->event[0] ? spec->event : NULL))
+		return;
+	if (event_back(s, i, &e) < 0) {
+		f->gone_ns[i] = UINT64_MAX; /* once is enough */
+		source_degrade(s, SOURCE_FAILED, "the events of %s are not recorded any more: %s",
+			       spec->system, e.text);
+		return;
+	}
+	note_gone(s, f->gone_ns[i]);
+	f->gone_ns[i] = 0;
+	log_notice("the events of %s are back, and recorded again", spec->system);
+}
+
+static void look_after_events(struct source *s)
+{
+	struct ftrace *f = s->priv;
+	uint64_t now = clock_mono_ns();
+
+	if (!atomic_load(&f->enabled) || now < f->look_next_ns)
+		return;
+	f->look_next_ns = now + LOOK_EVERY_NS;
+	for (size_t i = 0; i < f->spec_count; i++)
+		look_after_event(s, i);
+	f->looked_ns = now;
+}
+
+/* ---- the life of the source ---- */
+
 static uint64_t ftrace_pass(void *arg, enum pump_pass why)
 {
 	struct source *s = arg;
@@ -406,6 +561,7 @@ static uint64_t ftrace_pass(void *arg, enum pump_pass why)
 			       "end the recording and start it again");
 	}
 	watch_comms(s, why != PUMP_REGULAR);
+	look_after_events(s);
 	if (why == PUMP_FLUSH)
 		(void)spool_sync(s->session->spool, NULL, NULL);
 	return busy ? PASS_BUSY_NS : PASS_IDLE_NS;
@@ -416,10 +572,25 @@ static int ftrace_start(struct source *s, struct err *e)
 	struct ftrace *f = s->priv;
 	int r;
 
-	f->pump = (struct pump){.pass = ftrace_pass, .arg = s, .wait_fd = -1, .nice = PUMP_NICE};
+	f->pump = (struct pump){
+		.pass = ftrace_pass,
+		.arg = s,
+		.wait_fd = -1,
+		.nice = PUMP_NICE,
+		/* Files of tracefs, should it not be root who runs this; symbols with their
+		   addresses. */
+		.keep = PRIVILEGE(CAP_DAC_OVERRIDE) | PRIVILEGE(CAP_DAC_READ_SEARCH) |
+			PRIVILEGE(CAP_SYSLOG),
+	};
 	r = pump_start(&f->pump, "rings", e);
 	for (size_t i = 0; r == 0 && i < f->spec_count; i++)
 		r = enable_spec(&f->instance, &f->specs[i], true, e);
+	/* What cannot be told by its file (a system of events that cannot be enabled) is let be. */
+	for (size_t i = 0; r == 0 && i < f->spec_count; i++)
+		if (!is_enabled(&f->instance, &f->specs[i]))
+			f->gone_ns[i] = UINT64_MAX;
+	f->looked_ns = clock_mono_ns();
+	atomic_store(&f->enabled, r == 0);
 	return r;
 }
 
@@ -495,7 +666,7 @@ static void ftrace_facts(struct source *s, struct json_writer *w)
 	json_kv_u64(w, "data_offset", f->rings.layout.data_offset);
 	json_kv_u64(w, "ring_kb_per_cpu", f->ring_kb);
 	json_kv_u64(w, "ring_kb_wanted", f->ring_wanted_kb);
-	json_kv_u64(w, "formats", f->formats);
+	json_kv_u64(w, "formats", f->formats.count);
 	json_key(w, "events");
 	json_array(w);
 	for (size_t i = 0; i < f->spec_count; i++) {
@@ -522,7 +693,9 @@ static void ftrace_free(struct source *s)
 	s->session->recording = NULL;
 	if (f->have_instance && instance_remove(&f->instance, &e) < 0)
 		log_warning("%s", e.text);
+	formats_done(&f->formats);
 	free(f->specs);
+	free(f->gone_ns);
 	free(f->trace_clock);
 	free(f);
 	s->priv = NULL;
