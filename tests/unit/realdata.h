@@ -24,7 +24,7 @@ static inline void realdata_free(struct realdata *d)
 	d->bytes = NULL;
 }
 
-static inline void realdata_die(const char *path, const char *why)
+__attribute__((noreturn)) static inline void realdata_die(const char *path, const char *why)
 {
 	printf("Bail out! %s: %s\n", path, why);
 	exit(99);

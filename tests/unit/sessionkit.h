@@ -27,7 +27,7 @@
 static const struct ringpage_layout kit_layout = {
 	.page_bytes = KIT_PAGE, .commit_offset = 8, .commit_bytes = 8, .data_offset = 16};
 
-static inline void kit_die(const char *what)
+__attribute__((noreturn)) static inline void kit_die(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
 	exit(99);
