@@ -21,6 +21,9 @@
 
 /* An open chunk is at most as long as the spool makes them, with room to spare. */
 #define TAIL_RAW_MAX (UINT64_C(64) << 20)
+/* All of them together are what the spool held in memory, 64 MiB; zstd can promise far more. */
+#define TAIL_ALL_MAX (UINT64_C(256) << 20)
+#define TAILS_MAX 65536
 
 static int note_damage(struct segment_set *s, const char *file, uint64_t at, uint64_t bytes,
 		       struct err *e)
@@ -249,6 +252,19 @@ static struct segment_tail *find_tail(struct segment_set *s, const struct chunk 
 	return NULL;
 }
 
+/* May the tail chunk @c be laid over @t (NULL: a new one)? Asked before memory is taken for it. */
+static bool tail_fits(const struct segment_set *s, const struct segment_tail *t,
+		      const struct chunk *c)
+{
+	uint64_t sum = 0;
+
+	if (c->offset > (t ? t->chunk.raw_bytes : 0) || (!t && s->tail_count == TAILS_MAX))
+		return false;
+	for (size_t i = 0; i < s->tail_count; i++)
+		sum += &s->tails[i] == t ? 0 : s->tails[i].chunk.raw_bytes;
+	return sum + c->offset + c->raw_bytes <= TAIL_ALL_MAX;
+}
+
 static struct segment_tail *add_tail(struct segment_set *s, struct err *e)
 {
 	struct segment_tail *more = realloc(s->tails, (s->tail_count + 1) * sizeof(*more));
@@ -275,14 +291,14 @@ static int apply_tail(struct segment_set *s, const struct chunk *c, const uint8_
 
 	if (!c->tail || !c->raw_bytes || c->raw_bytes > TAIL_RAW_MAX || c->offset > TAIL_RAW_MAX)
 		return -EBADMSG;
+	t = find_tail(s, c);
+	if (!tail_fits(s, t, c) || ZSTD_getFrameContentSize(frame, c->frame_bytes) != c->raw_bytes)
+		return -EBADMSG;
 	part = malloc(c->raw_bytes);
 	if (!part)
 		return err_nomem(e);
 	got = ZSTD_decompress(part, c->raw_bytes, frame, c->frame_bytes);
 	if (ZSTD_isError(got) || got != c->raw_bytes)
-		return -EBADMSG;
-	t = find_tail(s, c);
-	if (c->offset > (t ? t->chunk.raw_bytes : 0))
 		return -EBADMSG;
 	if (!t)
 		t = add_tail(s, e);
