@@ -1,0 +1,182 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What ends a recording, and what does not: the user's own triggers of every kind, roles, the preset, a length of
+# time, a command, and words that only look like trouble. The simulator makes the events for real.
+#
+#     sudo SCOUTFS_TRACE=build/src/scoutfs-trace SIM=build/tests/sim/sim tests/integration/test_triggers.sh
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+begin
+
+kmsg() { echo "<3>$*" >/dev/kmsg; } # as a program; the kernel gives it the user facility
+still_recording() { same recording "$(status_field .state)" state; }
+
+life="nodes 3; rate 400; reconnect 500ms; reclaim 100ms"
+word="probe-$$-$RANDOM"
+
+# ---- log: ----
+
+sim_start "$life; forever" >&2
+ok "log: armed" record --trigger "log:$word final [0-9]+" --log-facility any
+kmsg "$word final x" && kmsg "$word final 17"
+ok "log: a line that matches ends it" recorder_wait
+ended_by_log() {
+	unpack && same trigger "$(m .stop.reason)" && [[ $(m .stop.trigger) == log* ]] && [[ $(m .stop.text) == *"$word final 17"* ]] &&
+		grep -q "$word final x" "$work/b/kernel.log" && same 0 "$rec_status" "exit status" || { m .stop; return 1; }
+}
+ok "log: it was the line that matches, not the one that nearly does" ended_by_log
+
+# ---- look-alikes ----
+
+ok "look-alikes: armed" record --trigger "log:$word final [0-9]+"
+written() {
+	local before
+	before=$(status_field .log_records)
+	kmsg "$word final 18"
+	kmsg "scoutfs f.000000.r.000000: client 10.0.0.1:1 reconnect timed out, fencing"
+	kmsg "scoutfs f.000000.r.000000: server closing 10.0.0.1:1 -> 10.0.0.1:2"
+	until_true recorded_at_least .log_records $((before + 3)) && still_recording && same 0 "$(status_field .suspects)" suspects
+}
+ok "look-alikes from user space were read, and neither end it nor raise suspicion" written
+ok "look-alikes: ended" recorder_signal INT
+not_by_words() { unpack && stopped signal && grep -q "$word final 18" "$work/b/kernel.log"; }
+ok "look-alikes are in kernel.log all the same" not_by_words
+
+# ---- event: ----
+
+sim_start "$life; run 1s; lose client 2; forever" >&2
+ok "event: armed" record --trigger 'event:scoutfs:scoutfs_conn_destroy_start/flags & 64'
+ok "event: a client's end fires it" recorder_wait
+ended_by_event() {
+	unpack && same trigger "$(m .stop.reason)" && [[ $(m .stop.trigger) == event* || $(m .stop.trigger) == *scoutfs_conn_destroy_start* ]] || { m .stop; return 1; }
+	[[ $(m .stop.text) == *scoutfs_conn_destroy_start* ]] && same 0 "$rec_status"
+}
+ok "event: the manifest names it" ended_by_event
+# The event's own stamp, as trace-cmd shows it, is the verdict's: the watch and the recording saw the same one.
+same_event() {
+	local shown
+	shown=$(events_of scoutfs_conn_destroy_start | tail -1 | tr -d .)
+	[ -n "$shown" ] || { echo "not in trace.dat"; return 1; }
+	python3 -c 'import sys; a, b = map(int, sys.argv[1:]); print(a - b); sys.exit(abs(a - b) > 1000000)' "$shown" "$(m .stop.realtime_ns)"
+}
+ok "event: that very event is in trace.dat" same_event
+filtered() {
+	# Other connections were destroyed without the flag when earlier clients came and went: none did here.
+	[ "$(count_events scoutfs_conn_destroy_start)" -ge 1 ] && grep 'scoutfs_conn_destroy_start' "$work/events" | grep -qE 'flags=0x[4-7][0-9a-f]'
+}
+ok "event: the filter's condition holds" filtered
+
+sim_start "$life; forever" >&2
+ok "event with a filter that never holds: armed" record --trigger 'event:scoutfs:scoutfs_quorum_loop/role > 77' --duration 2s
+ok "event with a filter that never holds: the duration ends it" recorder_wait
+by_duration() { unpack && stopped duration && [ "$(count_events scoutfs_quorum_loop)" -gt 5 ]; }
+ok "duration: the stop reason, though the event fired often" by_duration
+lasted() {
+	python3 - "$(m '.clocks.anchors[] | select(.when == "start").monotonic_ns')" "$(m .timings.freeze_begun_monotonic_ns)" <<'PY'
+import sys
+start, freeze = map(int, sys.argv[1:])
+print((freeze - start) / 1e9)
+sys.exit(not freeze - start >= 1_950_000_000)
+PY
+}
+ok "duration: it was as long as that" lasted
+
+# ---- --after 0 ----
+
+ok "after 0: armed" record --after 0 --trigger 'event:scoutfs:scoutfs_trans_write_func'
+ok "after 0: the event ends it" recorder_wait
+frozen_by_event() {
+	unpack && same trigger "$(m .stop.reason)" && same 1 "$(count_events scoutfs_trans_write_func)" "events that fire it" || return 1
+	tail -1 "$work/events" | grep -q 'scoutfs_trans_write_func' || { echo "the newest event is another:"; tail -3 "$work/events"; return 1; }
+}
+ok "after 0: the event that fired is the newest in the ring" frozen_by_event
+
+# ---- silence: ----
+
+sim_start "$life; run 1s; silence 4s; forever" >&2
+ok "silence: armed" record --trigger silence:2
+ok "silence: no heartbeats for so long ends it" recorder_wait
+ended_by_silence() {
+	unpack && same trigger "$(m .stop.reason)" && [[ $(m .stop.trigger) == *silence* ]] || { m .stop; return 1; }
+	python3 - "$sim_out" "$(m .stop.monotonic_ns)" "$(m .timings.freeze_begun_monotonic_ns)" <<'PY'
+import sys
+stop, freeze = map(int, sys.argv[2:])
+begin = [int(l.split()[0]) for l in open(sys.argv[1]) if " heartbeats-stop " in l][0]
+print("silent from", begin, "verdict", stop, "frozen", freeze)
+# Two seconds after the last heartbeat, which came before the silence began; never earlier.
+sys.exit(not (begin - 200_000_000 + 2_000_000_000 <= freeze and begin - 200_000_000 <= stop))
+PY
+}
+ok "silence: by that trigger, and not before the time" ended_by_silence
+
+sim_start "$life; forever" >&2
+ok "silence while heartbeats flow: armed" record --trigger silence:1 --duration 3s
+ok "silence while heartbeats flow: ends by duration" recorder_wait
+flowing() { unpack && stopped duration; }
+ok "silence: heartbeats that flow do not fire it" flowing
+
+# ---- --suspect, --no-trigger, --preset ----
+
+sim_start "$life; run 1s; lose client 2; run 1500ms; lose client 1; forever" >&2
+ok "roles: armed" record --suspect 'event:scoutfs:scoutfs_net_reconn_free_work_enter' --no-trigger connection-lost \
+	--trigger 'log:never' --log-facility any --duration 4s
+ok "roles: ends by duration" recorder_wait
+roles() {
+	unpack && stopped duration || return 1
+	m '.suspects[].trigger' | grep -q reconn_free || { echo "no suspect of ours: $(suspects)"; return 1; }
+	! m '.suspects[].trigger' | grep -q connection-lost || { echo "a trigger that was turned off fired"; return 1; }
+	same 0 "$(m '[.triggers[] | select(.name == "connection-lost" and .role != "off")] | length')" "connection-lost in the list"
+}
+ok "roles: our suspect fired, the one turned off did not, and recording went on" roles
+
+sim_start --kmsg "nodes 3; rate 400; reconnect 30s; run 1s; lose client 2; forever" >&2
+ok "preset script: armed" record --preset script --log-facility any
+ok "preset script: ends" recorder_wait
+script() {
+	unpack && stopped trigger server-closing && [[ $(m .stop.text) == *"server closing"* ]] &&
+		same "reconnect-timeout server-closing" "$(m '[.triggers[] | select(.role == "final") | .name] | sort | join(" ")')" "final triggers" &&
+		same 0 "$(m '[.triggers[] | select(.role == "suspect")] | length')" "suspect triggers" && same 0 "$(m '.suspects | length')" suspects
+}
+ok "preset script: server closing ends it, nothing else is watched" script
+sim_stop
+
+# ---- a command ----
+
+printf '%s\n' '#!/bin/bash' 'echo "to $1"; echo "of error $2" >&2; cat; exit 23' >"$work/command"
+chmod +x "$work/command"
+command_run() {
+	runs=$((runs + 1))
+	echo "input kept" | "$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --no-heartbeat-wait -q \
+		--ring-memory 8M -- "$work/command" "standard output" "with  two spaces" >"$work/rec.out" 2>"$work/rec.err"
+	rec_status=$?
+	bundle=$(tail -1 "$work/rec.out")
+	same 0 "$rec_status" "exit status of the recorder"
+}
+ok "command: the recording ends with it" command_run
+streams() {
+	same $'to standard output\ninput kept' "$(head -n -1 "$work/rec.out")" "its output" && grep -qx "of error with  two spaces" "$work/rec.err" &&
+		same 3 "$(wc -l <"$work/rec.out")" "lines: its own, then the path"
+}
+ok "command: its arguments, input and output are its own" streams
+exit_noted() {
+	unpack && same command "$(m .stop.reason)" && same 23 "$(m .command.exit_status)" "exit status of the command" && same true "$(m .command.ended)"
+}
+ok "command: its exit status is in the manifest" exit_noted
+command_killed() {
+	"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --no-heartbeat-wait -q --ring-memory 8M \
+		-- bash -c 'kill -9 $$' >"$work/rec.out" 2>"$work/rec.err" </dev/null
+	rec_status=$?
+	bundle=$(cat "$work/rec.out")
+	unpack && stopped command && same 9 "$(m .command.signal)" signal
+}
+ok "command: a signal that ended it is in the manifest" command_killed
+no_command() {
+	"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --no-heartbeat-wait -q --ring-memory 8M \
+		-- "$work/no such command" >"$work/rec.out" 2>"$work/rec.err" </dev/null
+	rec_status=$?
+	same 1 $rec_status "exit status" && same "" "$(cat "$work/rec.out")" "standard output" && says "$work/no such command" && residue
+}
+ok "command: one that does not exist is an error, and leaves nothing" no_command
+
+finish
