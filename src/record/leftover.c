@@ -209,7 +209,10 @@ int leftover_drain(int session_fd, const char *session_path, struct err *e)
 	}
 	r = drain_into(&d, session_fd, have ? &instance : NULL, e);
 	rings_close(&d.rings);
-	if (have && instance_remove(&instance, &why) < 0)
+	/* What could not be saved stays in the rings, stopped, for the next try. */
+	if (have && r < 0)
+		(void)close(take_fd(&instance.dir_fd));
+	else if (have && instance_remove(&instance, &why) < 0)
 		log_warning("%s", why.text);
 	return r < 0 ? r : (int)min_of(atomic_load(&d.events), (uint64_t)INT_MAX);
 }
