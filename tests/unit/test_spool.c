@@ -540,7 +540,7 @@ static void pins_hold_half_at_most(void)
 	CHECK((k.last - k.first) * 30000 > 6 * MIB);
 	CHECK(f.told.worst_disk <= 16 * MIB);
 	/* One window that is longer than half the budget gives way to what is newer. */
-	flood_begin(&f, 16 * MIB, 400, MIB);
+	flood_begin(&f, 16 * MIB, 320, MIB);
 	CHECK_EQ(flood_on(&f, 14 * MIB, 60000), 0);
 	spool_pin(f.spool, f.appended);
 	CHECK_EQ(flood_on(&f, 64 * MIB, 60000), 0);
