@@ -177,7 +177,7 @@ uint64_t loss_entries(struct loss_ledger *l)
 
 static void write_entry(struct text *out, const struct entry *en, uint64_t number)
 {
-	static const char *const kinds[] = {"fault", "retention", "before"};
+	static const char *const kinds[] = {"fault", "retention", "before", "outage"};
 	struct json_writer w;
 
 	json_begin(&w, out, false);

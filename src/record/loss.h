@@ -15,6 +15,7 @@ enum loss_kind {
 	LOSS_FAULT,	/* makes the bundle incomplete (exit status 4) */
 	LOSS_RETENTION, /* the budget's doing: expected in a flight recorder */
 	LOSS_BEFORE,	/* lost before the recording began (older kernel-log records) */
+	LOSS_OUTAGE,	/* nothing came and nothing was lost: a link was down */
 };
 
 struct loss_ledger;

@@ -549,6 +549,8 @@ static void summarise_gap(const struct manifest *m, const struct holding *h, con
 	if (g->count)
 		(void)snprintf(count, sizeof(count), "%s%" PRIu64, g->uncounted ? "at least " : "",
 			       g->count);
+	if (!strcmp(g->kind, "outage"))
+		(void)snprintf(count, sizeof(count), "no");
 	text_printf(out, "  %s%s: %s records, %s to %s: %s\n", h->name, cpu, count,
 		    format_utc(real_of(m, g->from_ns), from, sizeof(from)),
 		    format_utc(real_of(m, g->to_ns), to, sizeof(to)), g->reason);

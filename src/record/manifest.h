@@ -11,7 +11,7 @@
 #include "folder.h"
 
 struct gap {
-	char kind[16]; /* fault, retention, before, damage */
+	char kind[16]; /* fault, retention, before, outage, damage */
 	uint32_t id;
 	uint64_t from_ns, to_ns;
 	uint64_t count;

@@ -9,19 +9,23 @@
  * more.
  *
  * A device that goes away ends the capture, not the recording: it is opened again, and the gap is
- * in the ledger.
+ * in the ledger. A link that is down ends nothing, and libpcap does not tell of it: it is looked at
+ * now and then, so that the ledger can say why there were no packets.
  */
 #include "source.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <pcap/pcap.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/privilege.h"
 #include "format/pcapfile.h"
 
@@ -32,6 +36,7 @@
 #define PASS_WAIT_NS (50 * NSEC_PER_MSEC)
 #define STATS_EVERY_NS NSEC_PER_SEC
 #define REOPEN_EVERY_NS NSEC_PER_SEC
+#define LINK_EVERY_NS (200 * NSEC_PER_MSEC)
 #define BATCH_BYTES (256 * KIB)
 #define PUMP_NICE (-5)
 #define LINKTYPE_RAW 101
@@ -50,6 +55,8 @@ struct packets {
 	uint64_t gone_ns;     /* when the device went; 0 while it is there */
 	uint64_t reopen_next_ns;
 	uint64_t newest_ns;
+	uint64_t link_next_ns, link_up_ns; /* when it was last seen up */
+	uint64_t link_down_ns;		   /* 0 while it is up */
 };
 
 /* ---- opening ---- */
@@ -273,6 +280,53 @@ static void try_reopen(struct source *s)
 	p->gone_ns = 0;
 }
 
+/* ---- a link that goes down and comes back ---- */
+
+/* Up and with a carrier. Also where nobody can tell: `any`, or a device that is no interface. */
+static bool link_is_up(const char *interface)
+{
+	struct ifreq request = {0};
+	CLEANUP(closep) int fd = -1;
+
+	if (!strcmp(interface, "any") || strlen(interface) >= sizeof(request.ifr_name))
+		return true;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	memcpy(request.ifr_name, interface, strlen(interface) + 1);
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+		return true;
+	return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
+}
+
+static void note_outage(struct source *s, uint64_t now)
+{
+	struct packets *p = s->priv;
+
+	if (p->link_down_ns)
+		loss_note(s->session->loss, LOSS_OUTAGE, "packets", 0, p->link_down_ns, now, 0,
+			  "the link of the interface was down");
+	p->link_down_ns = 0;
+}
+
+static void watch_link(struct source *s)
+{
+	const char *interface = s->session->config->interface;
+	uint64_t now = clock_mono_ns();
+	struct packets *p = s->priv;
+
+	if (now < p->link_next_ns)
+		return;
+	p->link_next_ns = now + LINK_EVERY_NS;
+	if (link_is_up(interface)) {
+		if (p->link_down_ns)
+			log_notice("the link of %s is up again", interface);
+		note_outage(s, now);
+		p->link_up_ns = now;
+	} else if (!p->link_down_ns) {
+		log_warning("the link of %s is down: no packets until it is up", interface);
+		p->link_down_ns = p->link_up_ns ? p->link_up_ns : now;
+	}
+}
+
 /* ---- the pump ---- */
 
 static void dispatch(struct source *s)
@@ -323,6 +377,7 @@ static uint64_t packets_pass(void *arg, enum pump_pass why)
 		last_dispatches(s);
 	if (clock_mono_ns() >= p->stats_next_ns || why == PUMP_LAST)
 		note_drops(s);
+	watch_link(s);
 	hand_over(s);
 	if (why == PUMP_FLUSH)
 		(void)spool_sync(s->session->spool, NULL, NULL);
@@ -389,6 +444,7 @@ static int packets_drain(struct source *s, struct err *e)
 
 	(void)e;
 	pump_stop(&p->pump);
+	note_outage(s, clock_mono_ns());
 	if (p->gone_ns)
 		loss_note(s->session->loss, LOSS_FAULT, "packets", 0, p->gone_ns, clock_mono_ns(),
 			  LOSS_UNKNOWN, "the capture device was gone");
