@@ -22,7 +22,7 @@ if [ -n "$session" ] && [ -z "$(bundles)" ]; then
 	ok "it can be recovered" [ $status = 0 -o $status = 4 ]
 fi
 bundle=$(bundles | tail -1)
-ok "the bundle opens" open_bundle "$bundle"
+ok "the bundle opens" unpack "$bundle"
 # All that had been fired by then, by the trace's own stamps; and nothing twice.
 trace-cmd report --nodate -t -i /tmp/b/trace.dat 2>/dev/null | sed -n 's/.*\] *\([0-9]*\)\.\([0-9]*\):.*scoutfs_net_send_message:.* seq \([0-9]*\).*/\1\2 \3/p' >/tmp/stamps
 have=$(awk -v mono="$mono" '$1 <= mono' /tmp/stamps | wc -l)

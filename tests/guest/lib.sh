@@ -103,11 +103,15 @@ events_seen() { scoutfs-trace status --json 2>/dev/null | jq -e --argjson n "$1"
 
 # ---- bundles ----
 
-# open_bundle FILE: unpacked in /tmp/b, with the trace as text in /tmp/b/report
-open_bundle() {
+# unpack FILE: into /tmp/b
+unpack() {
 	rm -rf /tmp/b
 	mkdir /tmp/b
-	zstd -dcq "$1" | tar -x -C /tmp/b --strip-components=1 || return 1
+	zstd -dcq "$1" | tar -x -C /tmp/b --strip-components=1
+}
+# open_bundle FILE: unpacked, with the trace as text in /tmp/b/report
+open_bundle() {
+	unpack "$1" || return 1
 	trace-cmd report -i /tmp/b/trace.dat >/tmp/b/report 2>/tmp/b/report.err
 }
 # manifest FILTER: raw output of jq

@@ -54,6 +54,8 @@ cut_round() {
 	end=$(truths "$log" | tail -1 | cut -d' ' -f1)
 	# The newest line that was older than the bound when the power went.
 	truth=$(truths "$log" | awk -v end="$end" -v lag=$lag_ns '$1 <= end - lag' | tail -1)
+	# Said to be safe, so all of it is.
+	[ $moment = recording ] || truth=$(truths "$log" | tail -1)
 	python3 "$here/replay.py" "$work/disk.log" "$work/disk.new" "$mode" "$((seed + $1))" >"$work/replay.txt" || die "replay.py failed"
 	echo "# round $1: cut while $moment, ${pause} ms on, disk: $mode ($(cat "$work/replay.txt")); truth ${truth:-0 0} of $(truths "$log" | tail -1)"
 	rm -f "$work/disk" "$work/disk.log"

@@ -32,4 +32,11 @@ is "a line ends the recording" "$rec_status" 0
 ok "its bundle opens" open_bundle "$bundle"
 ok "the line is in the trace" grep -q 'console: .*reconnect timed out, fencing' /tmp/b/report
 ok "nothing is left behind" no_leftovers
+
+# A traceoff holds the module of its event (trace_event_try_get_ref() in the kernel): only while it is set.
+record --after 0 --trigger 'event:scoutfs:scoutfs_quorum_send_message/type == 0'
+umount /mnt/scoutfs
+ok "while a traceoff is set on its event the module is in use" bash -c '! rmmod scoutfs'
+stop
+ok "when the recorder has ended it can be unloaded" rmmod scoutfs
 finish
