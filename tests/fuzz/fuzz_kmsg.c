@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Records of /dev/kmsg: parsed, written as lines of kernel.log. Input: a time, then the record.
+ *
+ * Promised: the text lies in the buffer; its line is one line of printable ASCII; and the line's
+ * escaped text, read as a record, is the same text.
+ */
+#include "format/kmsg.h"
+
+#include "fuzz.h"
+
+static void check_line(const struct kmsg_record *k, uint64_t real_ns)
+{
+	CLEANUP(text_free) struct text line = {0}, again = {0};
+	struct kmsg_record back;
+	const char *text;
+
+	kmsg_format(k, real_ns, &line);
+	MUST(text_ok(&line) && line.len && line.s[line.len - 1] == '\n');
+	for (size_t i = 0; i + 1 < line.len; i++)
+		MUST(line.s[i] >= ' ' && line.s[i] < 0x7f);
+
+	/* TIME [ STAMP] FACILITY.LEVEL SEQ TEXT */
+	text = strchr(line.s, ']');
+	for (int blanks = 0; text && blanks < 3; blanks++)
+		text = strchr(text + 1, ' ');
+	MUST(text);
+	text_printf(&again, "%u,%llu,%llu,-;%s", k->facility << 3 | k->level,
+		    (unsigned long long)k->seq, (unsigned long long)(k->stamp_ns / NSEC_PER_USEC),
+		    text + 1);
+	MUST(text_ok(&again));
+	MUST(kmsg_parse(again.s, again.len, &back) == 0);
+	MUST(back.level == k->level && back.facility == k->facility && back.seq == k->seq &&
+	     back.stamp_ns == k->stamp_ns && back.text_bytes == k->text_bytes);
+	MUST(memcmp(back.text, k->text, k->text_bytes) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct input in = {bytes, n};
+	uint64_t real_ns = input_u64(&in);
+	char *buf = fuzz_alloc(in.left + 1);
+	struct kmsg_record k;
+
+	if (in.left)
+		memcpy(buf, in.at, in.left);
+	if (kmsg_parse(buf, in.left, &k) == 0) {
+		MUST(k.text >= buf && k.text + k.text_bytes <= buf + in.left);
+		MUST(k.text[k.text_bytes] == '\0');
+		MUST(k.level < 8 && k.facility < 256);
+		check_line(&k, real_ns);
+	} else {
+		MUST(memcmp(buf, in.at, in.left) == 0);
+	}
+	free(buf);
+	return 0;
+}
