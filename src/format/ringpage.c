@@ -444,6 +444,9 @@ bool ringpage_join(const struct ringpage_layout *l, uint8_t *into, uint64_t into
 		return false;
 	if ((front_header.flags & COMMIT_COUNTED) && !front_header.counted)
 		return false;
+	/* By the headers alone, and discarded events counted: in a storm every pair ends here. */
+	if (back_header.end - l->data_offset > l->page_bytes - front_header.end)
+		return false;
 	if (!walk(into, l->data_offset, &front_header, &front) || front.ns > into_last_ns ||
 	    !walk(page, l->data_offset, &back_header, &back))
 		return false;
