@@ -38,7 +38,7 @@ static const uint8_t tracedat_magic[] = {0x17, 0x08, 0x44, 't', 'r', 'a', 'c', '
 /* Readers map CPU data page by page: it must begin on a boundary of the reader's pages as well. */
 #define CPU_DATA_ALIGN_MIN 4096u
 #define CPUS_MAX 65536 /* far above the kernel's NR_CPUS of 8192; keeps sizes in range */
-/* Sizes from a damaged session: without limits the padding up to the first page has no end. */
+/* Of a damaged session: the padding is as long as a page, and offsets must not overflow. */
 #define PAGE_BYTES_MAX (UINT32_C(1) << 24) /* as in ringpage.c */
 #define HEAD_BYTES_MAX (UINT64_C(1) << 40) /* kallsyms and formats have some 20 MiB */
 
