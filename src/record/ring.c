@@ -245,8 +245,8 @@ static int64_t drain_cpu(struct rings *r, uint32_t cpu, uint64_t begun_ns)
 bool rings_pass(struct rings *r, uint64_t busy_bytes, bool *ret_failed)
 {
 	uint64_t begun_ns = clock_mono_ns();
-	bool busy = false;
 
+	r->most_bytes = 0;
 	for (uint32_t cpu = 0; cpu < r->cpu_count; cpu++) {
 		int64_t taken;
 
@@ -255,10 +255,10 @@ bool rings_pass(struct rings *r, uint64_t busy_bytes, bool *ret_failed)
 		taken = drain_cpu(r, cpu, begun_ns);
 		if (taken < 0)
 			*ret_failed = true;
-		else if ((uint64_t)taken > busy_bytes)
-			busy = true;
+		else
+			r->most_bytes = max_of(r->most_bytes, (uint64_t)taken);
 	}
-	return busy;
+	return r->most_bytes > busy_bytes;
 }
 
 /**

@@ -32,6 +32,7 @@ struct rings {
 	struct spool *spool;
 	_Atomic uint64_t *events; /* counted here; borrowed */
 	uint64_t broken_pages;
+	uint64_t most_bytes; /* that one CPU gave in the last pass */
 };
 
 /* Open per_cpu/cpuN of @i for every CPU the kernel has and add a stream for each. */

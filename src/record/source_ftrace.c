@@ -34,7 +34,8 @@
 #include "ring.h"
 #include "session.h"
 
-#define PASS_BUSY_NS (20 * NSEC_PER_MSEC)
+#define PASS_BUSY_NS (20 * NSEC_PER_MSEC) /* at most; see pause_ns() */
+#define PASS_BUSY_MIN_NS NSEC_PER_MSEC
 #define PASS_IDLE_NS (200 * NSEC_PER_MSEC)
 #define FORMAT_MAX_BYTES (1 * MIB)
 #define KALLSYMS_MAX_BYTES (64 * MIB)
@@ -67,6 +68,7 @@ struct ftrace {
 	uint64_t ring_wanted_kb;
 	uint64_t comms_next_ns;
 	char *trace_clock;
+	uint64_t passed_ns; /* when the last pass began */
 	bool read_failed;
 };
 
@@ -547,12 +549,29 @@ static void look_after_events(struct source *s)
 
 /* ---- the life of the source ---- */
 
+/*
+ * Until the next pass of a busy time: so long that the fullest ring, filled as fast as it was since
+ * the last pass, fills to an eighth. A pass may come late when every CPU is busy, and a storm
+ * grows.
+ */
+static uint64_t pause_ns(const struct ftrace *f, uint64_t since_ns)
+{
+	uint64_t page_bytes = f->rings.layout.page_bytes;
+	uint64_t pages = max_of(f->rings.most_bytes / page_bytes, (uint64_t)1);
+	uint64_t eighth = f->ring_kb * KIB / page_bytes / 8;
+	uint64_t pause = min_of(since_ns, NSEC_PER_SEC) * eighth / pages;
+
+	return max_of(PASS_BUSY_MIN_NS, min_of(PASS_BUSY_NS, pause));
+}
+
 static uint64_t ftrace_pass(void *arg, enum pump_pass why)
 {
 	struct source *s = arg;
 	struct ftrace *f = s->priv;
+	uint64_t begun_ns = clock_mono_ns(), since_ns = begun_ns - f->passed_ns;
 	bool failed = false, busy;
 
+	f->passed_ns = begun_ns;
 	busy = rings_pass(&f->rings, 2 * f->rings.layout.page_bytes, &failed);
 	if (failed && !f->read_failed) {
 		f->read_failed = true;
@@ -564,7 +583,7 @@ static uint64_t ftrace_pass(void *arg, enum pump_pass why)
 	look_after_events(s);
 	if (why == PUMP_FLUSH)
 		(void)spool_sync(s->session->spool, NULL, NULL);
-	return busy ? PASS_BUSY_NS : PASS_IDLE_NS;
+	return busy ? pause_ns(f, since_ns) : PASS_IDLE_NS;
 }
 
 static int ftrace_start(struct source *s, struct err *e)
