@@ -185,15 +185,25 @@ const struct json_value *folder_facts(const struct folder *f)
 	return f->facts ? json_root(f->facts) : NULL;
 }
 
-const struct json_value *folder_entry(const struct folder *f, const char *kind, size_t nth)
+const struct json_value *folder_next(const struct folder *f, const char *kind, size_t *line)
 {
-	for (size_t i = 0; i < f->journal_count; i++) {
-		const struct json_value *v = json_get(json_root(f->journal[i]), kind);
+	while (*line < f->journal_count) {
+		const struct json_value *v = json_get(json_root(f->journal[(*line)++]), kind);
 
-		if (v && nth-- == 0)
+		if (v)
 			return v;
 	}
 	return NULL;
+}
+
+const struct json_value *folder_entry(const struct folder *f, const char *kind, size_t nth)
+{
+	const struct json_value *v;
+	size_t line = 0;
+
+	while ((v = folder_next(f, kind, &line)) && nth)
+		nth--;
+	return v;
 }
 
 const struct json_value *folder_last(const struct folder *f, const char *kind)

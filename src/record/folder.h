@@ -18,6 +18,8 @@ struct folder {
 int folder_load(int session_fd, const char *path, struct folder *ret, struct err *e);
 void folder_done(struct folder *f);
 const struct json_value *folder_facts(const struct folder *f);
+/* The next entry called @kind from line *@line on, which begins at 0 and moves on; or NULL. */
+const struct json_value *folder_next(const struct folder *f, const char *kind, size_t *line);
 /* The @nth journal entry called @kind ("gap", "suspect", ...), or NULL. */
 const struct json_value *folder_entry(const struct folder *f, const char *kind, size_t nth);
 const struct json_value *folder_last(const struct folder *f, const char *kind);

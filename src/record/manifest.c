@@ -205,14 +205,14 @@ static int survey_entries(struct manifest *m, struct holding *h)
 
 static void take_status(struct manifest *m, struct holding *h)
 {
+	const struct json_value *v;
+	size_t line = 0;
+
 	(void)snprintf(h->status, sizeof(h->status), "ok");
-	for (size_t i = 0;; i++) {
-		const struct json_value *v = folder_entry(m->folder, "source", i);
+	while ((v = folder_next(m->folder, "source", &line))) {
 		const char *status = json_get_str(v, "status", "");
 		size_t used = strlen(h->why);
 
-		if (!v)
-			return;
 		if (strcmp(json_get_str(v, "name", ""), h->name) != 0)
 			continue;
 		if (strcmp(h->status, "failed") != 0)
@@ -238,6 +238,28 @@ static void take_damage(struct manifest *m)
 			       d->file, d->bytes, d->at);
 		spool->lost_uncounted = true;
 		(void)snprintf(spool->status, sizeof(spool->status), "degraded");
+	}
+}
+
+/* A bundle is made of sealed chunks. What could not be sealed (the disk refused) is still in the
+ * tail. */
+static void take_unsealed(struct manifest *m)
+{
+	struct holding *spool = holding_named(m, "spool");
+
+	for (size_t i = 0; spool && i < m->set->tail_count; i++) {
+		const struct chunk *c = &m->set->tails[i].chunk;
+		struct gap *g = add_gap(spool, "damage");
+
+		if (!g)
+			return;
+		g->id = c->id;
+		g->from_ns = c->first_ns;
+		g->to_ns = c->last_ns;
+		g->count = c->records;
+		(void)snprintf(g->reason, sizeof(g->reason),
+			       "the disk refused the newest chunk of a stream");
+		spool->lost += c->records;
 	}
 }
 
@@ -279,6 +301,7 @@ int manifest_survey(const struct folder *f, const struct segment_set *set, struc
 	if (r < 0)
 		return err_nomem(e);
 	take_damage(ret);
+	take_unsealed(ret);
 	for (size_t i = 0; i < ret->holding_count; i++) {
 		const struct holding *h = &ret->holdings[i];
 
@@ -356,10 +379,11 @@ static void write_all(struct json_writer *w, const struct manifest *m, const cha
 		      const char *kind)
 {
 	const struct json_value *v;
+	size_t line = 0;
 
 	json_key(w, key);
 	json_array(w);
-	for (size_t i = 0; (v = folder_entry(m->folder, kind, i)); i++)
+	while ((v = folder_next(m->folder, kind, &line)))
 		json_copy(w, v);
 	json_array_end(w);
 }
@@ -495,10 +519,10 @@ static void summarise_end(const struct manifest *m, struct text *out)
 static void summarise_suspects(const struct manifest *m, struct text *out)
 {
 	const struct json_value *v;
+	size_t i, line = 0;
 	char when[40];
-	size_t i;
 
-	for (i = 0; (v = folder_entry(m->folder, "suspect", i)); i++) {
+	for (i = 0; (v = folder_next(m->folder, "suspect", &line)); i++) {
 		if (i == 0)
 			text_str(out, "Suspects on the way there (UTC):\n");
 		if (i < 50)
