@@ -30,6 +30,7 @@
 
 #define CONTEXT_FILE_MAX (64 * MIB)
 #define COMMS_MAX_BYTES (16 * MIB)
+#define PID_LIMIT (UINT32_C(1) << 22) /* PID_MAX_LIMIT of linux/threads.h */
 #define HEAD_MAX_BYTES (256 * MIB)
 
 struct finisher {
@@ -214,10 +215,38 @@ static const char **load_cpu_stats(struct finisher *f)
 	return stats;
 }
 
+/*
+ * Of the names a pid has had the newest one: pids are used again, and viewers take any of several.
+ * What is not "PID COMM" is left out.
+ */
+static int newest_comms(const struct text *comms, struct text *out, struct err *e)
+{
+	CLEANUP(freep) uint8_t *seen = calloc(PID_LIMIT / 8, 1);
+	const char *start = text_c(comms), *end = start + comms->len;
+
+	if (!seen)
+		return err_nomem(e);
+	while (end > start) {
+		const char *line = memrchr(start, '\n', (size_t)(end - start) - 1);
+		unsigned long pid;
+		char *after;
+
+		line = line ? line + 1 : start;
+		pid = strtoul(line, &after, 10);
+		if (after > line && *after == ' ' && pid < PID_LIMIT &&
+		    !(seen[pid / 8] & 1 << pid % 8)) {
+			seen[pid / 8] |= (uint8_t)(1 << pid % 8);
+			text_add(out, line, (size_t)(end - line));
+		}
+		end = line;
+	}
+	return text_ok(out) ? 0 : err_nomem(e);
+}
+
 static int make_trace_tail(struct finisher *f, struct err *e)
 {
 	const struct json_value *facts = folder_source(&f->folder, "ftrace");
-	CLEANUP(text_free) struct text comms = {0};
+	CLEANUP(text_free) struct text all_comms = {0}, comms = {0};
 	CLEANUP(freep) const char **stats = NULL;
 	unsigned long long raw;
 	int r;
@@ -227,7 +256,9 @@ static int make_trace_tail(struct finisher *f, struct err *e)
 		return err_set(e, -EBADMSG, "%s/%s is damaged", f->config->session_path,
 			       SESSION_TRACE_HEAD);
 	f->trace_head_raw = raw;
-	r = load_small(f, SPOOL_COMMS, COMMS_MAX_BYTES, &comms, e);
+	r = load_small(f, SPOOL_COMMS, COMMS_MAX_BYTES, &all_comms, e);
+	if (r == 0)
+		r = newest_comms(&all_comms, &comms, e);
 	if (r == 0)
 		r = measure_rings(f, e);
 	if (r < 0)
