@@ -56,6 +56,7 @@ struct ftrace {
 	bool have_instance;
 	struct event_spec *specs;
 	size_t spec_count;
+	char *states;	   /* [spec_count]: what the enable file says of it when it is on */
 	uint64_t *gone_ns; /* [spec_count]: since when a module has taken it away; 0: it is there */
 	struct formats formats; /* of every life of a module */
 	_Atomic bool enabled;	/* all specs were: from then on they are watched */
@@ -109,7 +110,8 @@ static int parse_specs(struct source *s, struct err *e)
 
 	f->specs = calloc(room, sizeof(*f->specs));
 	f->gone_ns = calloc(room, sizeof(*f->gone_ns));
-	if (!f->specs || !f->gone_ns)
+	f->states = calloc(room, 1);
+	if (!f->specs || !f->gone_ns || !f->states)
 		return err_nomem(e);
 	for (size_t i = 0; i < want; i++) {
 		bool basic = i < ARRAY_SIZE(basic_events);
@@ -454,17 +456,20 @@ static void watch_comms(struct source *s, bool now)
 
 /* ---- modules that go and come ---- */
 
-static bool is_enabled(const struct instance *i, const struct event_spec *spec)
+/*
+ * What its file says: '1' all events on, 'X' some, '0' none. A trigger in the kernel makes its
+ * event half on, which turns '0' into 'X', so only what was said at first will do.
+ */
+static char enabled_state(const struct instance *i, const struct event_spec *spec)
 {
 	struct text text = {0};
-	char file[256];
-	bool on;
+	char file[256], state;
 
 	(void)snprintf(file, sizeof(file), "events/%s%s%s/enable", spec->system,
 		       spec->event[0] ? "/" : "", spec->event);
-	on = instance_read(i, file, &text, NULL) == 0 && text.len && text.s[0] != '0';
+	state = instance_read(i, file, &text, NULL) == 0 && text.len ? text.s[0] : '0';
 	text_free(&text);
-	return on;
+	return state;
 }
 
 static void note_gone(struct source *s, uint64_t since_ns)
@@ -517,7 +522,7 @@ static void look_after_event(struct source *s, size_t i)
 	const struct event_spec *spec = &f->specs[i];
 	struct err e = {0};
 
-	if (f->gone_ns[i] == UINT64_MAX || is_enabled(&f->instance, spec))
+	if (f->gone_ns[i] == UINT64_MAX || enabled_state(&f->instance, spec) == f->states[i])
 		return;
 	if (!f->gone_ns[i])
 		event_gone(s, i);
@@ -604,10 +609,12 @@ static int ftrace_start(struct source *s, struct err *e)
 	r = pump_start(&f->pump, "rings", e);
 	for (size_t i = 0; r == 0 && i < f->spec_count; i++)
 		r = enable_spec(&f->instance, &f->specs[i], true, e);
-	/* What cannot be told by its file (a system of events that cannot be enabled) is let be. */
-	for (size_t i = 0; r == 0 && i < f->spec_count; i++)
-		if (!is_enabled(&f->instance, &f->specs[i]))
+	for (size_t i = 0; r == 0 && i < f->spec_count; i++) {
+		f->states[i] = enabled_state(&f->instance, &f->specs[i]);
+		/* A system of events that cannot be enabled. */
+		if (f->states[i] == '0')
 			f->gone_ns[i] = UINT64_MAX;
+	}
 	f->looked_ns = clock_mono_ns();
 	atomic_store(&f->enabled, r == 0);
 	return r;
@@ -715,6 +722,7 @@ static void ftrace_free(struct source *s)
 	formats_done(&f->formats);
 	free(f->specs);
 	free(f->gone_ns);
+	free(f->states);
 	free(f->trace_clock);
 	free(f);
 	s->priv = NULL;

@@ -33,10 +33,21 @@ ok "its bundle opens" open_bundle "$bundle"
 ok "the line is in the trace" grep -q 'console: .*reconnect timed out, fencing' /tmp/b/report
 ok "nothing is left behind" no_leftovers
 
-# A traceoff holds the module of its event (trace_event_try_get_ref() in the kernel): only while it is set.
+# The traceoff goes with the module, and comes back with it.
 record --after 0 --trigger 'event:scoutfs:scoutfs_quorum_send_message/type == 0'
 umount /mnt/scoutfs
-ok "while a traceoff is set on its event the module is in use" bash -c '! rmmod scoutfs'
-stop
-ok "when the recorder has ended it can be unloaded" rmmod scoutfs
+ok "a traceoff on its event does not keep the module from being unloaded" rmmod scoutfs
+until_true "the trigger is deaf" said "scoutfs_quorum_send_message has gone"
+load_module
+until_true "the trigger is armed again" said "event scoutfs:scoutfs_quorum_send_message is back"
+until_true "the events are recorded again" said "the events of scoutfs are back"
+tell fire scoutfs_net_send_message 100
+tell fire scoutfs_quorum_send_message 1 type=0 term=7
+tell fire scoutfs_net_send_message 500
+await
+ok "the bundle opens" open_bundle "$bundle"
+is "the new event is the last in the trace" "$(grep -o 'scoutfs_[a-z_]*: .*' /tmp/b/report | tail -1 | sed 's/:.* term/ term/; s/ nr.*//')" \
+	"scoutfs_quorum_send_message term 7 type 0"
+is "what came before it is there" "$(reported scoutfs_net_send_message)" 100
+ok "nothing is left behind" no_leftovers
 finish
