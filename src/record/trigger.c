@@ -546,11 +546,12 @@ int trigger_set_arm(struct trigger_set *s, struct trigger_env *env, struct text 
 /**
  * trigger_set_disarm() - stop listening, and remove what arming made on the host
  *
- * May be called from the verdict callback, and more than once. Each trigger keeps its figures.
+ * May be called from the verdict callback, and more than once; NULL is fine. Each trigger keeps its
+ * figures.
  */
 void trigger_set_disarm(struct trigger_set *s)
 {
-	if (!s->armed)
+	if (!s || !s->armed)
 		return;
 	s->armed = false;
 	for (size_t i = 0; i < s->count; i++)

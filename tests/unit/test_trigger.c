@@ -458,6 +458,7 @@ static void log_records_reach_the_session(void)
 	trigger_set_log(s, &r, 2);
 	CHECK_EQ(seen.count, 2);
 	r.facility = 0;
+	trigger_set_disarm(NULL); /* a recording that failed before it had triggers */
 	trigger_set_disarm(s);
 	trigger_set_log(s, &r, 3);
 	CHECK_EQ(seen.count, 2);
