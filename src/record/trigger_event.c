@@ -25,6 +25,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -622,7 +623,7 @@ static bool probe_with(const struct instance *scratch, const char *system, const
 	if (!instance_event_exists(system, event))
 		return false;
 	snprintf(file, sizeof(file), "events/%s/%s/trigger", system, event);
-	snprintf(text, sizeof(text), "traceoff:1 if common_pid == %d", (int)gettid());
+	snprintf(text, sizeof(text), "traceoff:1 if common_pid == %d", (int)syscall(SYS_gettid));
 	top_before = top_tracing(-1);
 	if (instance_write(scratch, file, text, NULL) < 0)
 		return false;
