@@ -157,7 +157,7 @@ residue() {
 	left=$(new_instances)
 	[ -z "$left" ] || { echo "instances are left: $left"; return 1; }
 	left=$(processes)
-	[ -z "$left" ] || { echo "processes are left: $left"; return 1; }
+	[ -z "$left" ] || { echo "processes are left:"; ps -o pid,ppid,stat,wchan,args -p "$(echo $left | tr ' ' ,)"; return 1; }
 	if [ -d "$run" ]; then
 		left=$(ls -A "$run" | grep -vx lock)
 		[ -z "$left" ] || { echo "left in the run folder: $left"; return 1; }
@@ -231,7 +231,9 @@ sim_count() { awk -v n="$1" '$1 == "count" && $2 == n { print $3; f = 1 } END { 
 # recorder_start ARG...: in the background; recorder_armed waits for it
 recorder_start() {
 	bundle= rec_status= rec_dir=
+	# Here and not only by the redirection, which is done after the fork: the words of the one before must be gone.
 	: >"$work/rec.out"
+	: >"$work/rec.err"
 	if [ -n "$rec_pid" ]; then # an earlier promise was not kept
 		kill -9 "$rec_pid" 2>/dev/null
 		wait "$rec_pid" 2>/dev/null
