@@ -434,9 +434,42 @@ static void only_segments_are_read(void)
 	kit_folder_remove(&dir);
 }
 
+/* Frames of a few KiB may promise any length: what is believed of all of them is 256 MiB. */
+static void all_open_chunks_together_have_a_limit(void)
+{
+	const size_t each = 64 << 20, room = ZSTD_compressBound(each);
+	struct chunk c = {.stream = CHUNK_RING, .sequence = 1, .raw_bytes = each, .tail = true};
+	struct kit_folder dir = spool_folder();
+	uint8_t header[CHUNK_HEADER_BYTES], *zeros = calloc(1, each), *frame = malloc(room);
+	struct segment_set set = {0};
+	struct text file = {0};
+	struct err e = {0};
+	int r;
+
+	c.frame_bytes = (uint32_t)ZSTD_compress(frame, room, zeros, each, 1);
+	c.frame_crc = crc32c(~0u, frame, c.frame_bytes);
+	for (c.id = 0; c.id < 5; c.id++) {
+		chunk_header_write(&c, header);
+		text_add(&file, header, sizeof(header));
+		text_add(&file, frame, c.frame_bytes);
+	}
+	put_file(&dir, SEGMENT_TAIL, file.s, file.len);
+	free(zeros);
+	free(frame);
+	r = segment_set_load(dir.fd, false, &set, &e);
+	kit_folder_remove(&dir);
+	CHECK_EQ(r, 0);
+	CHECK_EQ(set.tail_count, 4);
+	CHECK_EQ(set.damage_count, 1);
+	CHECK_EQ(set.damage[0].at, file.len / 5 * 4);
+	segment_set_done(&set);
+	text_free(&file);
+}
+
 TEST_MAIN(TEST(a_segment_cut_anywhere_gives_what_precedes_the_cut),
 	  TEST(a_changed_byte_costs_no_more_than_it_must),
 	  TEST(a_tail_cut_anywhere_gives_what_precedes_the_cut),
 	  TEST(a_changed_byte_in_the_tail_ends_it), TEST(pieces_that_do_not_fit_are_damage),
 	  TEST(a_frame_that_lies_changes_nothing), TEST(the_tail_adds_what_was_not_sealed),
-	  TEST(of_two_chunks_with_one_number_the_first_counts), TEST(only_segments_are_read))
+	  TEST(of_two_chunks_with_one_number_the_first_counts), TEST(only_segments_are_read),
+	  TEST(all_open_chunks_together_have_a_limit))
