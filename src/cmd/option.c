@@ -557,7 +557,8 @@ static bool is_address_port(const char *s, char ip[64], const char **ret_port)
 	return is_address(ip);
 }
 
-static int address_wrong(const char *s, struct err *e)
+/* Two words are meant as an address and a port; a lone one may be a verb that is spelt wrongly. */
+static int address_wrong(const char *s, bool alone, struct err *e)
 {
 	enum verb_id verb;
 	const char *port;
@@ -566,7 +567,7 @@ static int address_wrong(const char *s, struct err *e)
 	if (is_address_port(s, ip, &port))
 		return err_set(e, -EINVAL, "write the address and the port as two words: %s %s", ip,
 			       port);
-	if (s[strcspn(s, ".:0123456789")] == '\0')
+	if (alone && s[strcspn(s, ".:0123456789")] == '\0')
 		return verb_find(s, &verb, e);
 	return err_set(e, -EINVAL,
 		       "'%s' is not an IP address; the server is named by its numeric IPv4 or IPv6 "
@@ -581,7 +582,7 @@ static int take_server(struct arguments *a, struct err *e)
 	if (a->operand_count == 0)
 		return 0;
 	if (!is_address(a->operands[0]))
-		return address_wrong(a->operands[0], e);
+		return address_wrong(a->operands[0], a->operand_count == 1, e);
 	if (a->operand_count == 1)
 		return err_set(e, -EINVAL, "the port of the server is missing after %s",
 			       a->operands[0]);
