@@ -13,6 +13,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "format/kmsg.h"
 
 #include "session.h"
@@ -22,6 +23,7 @@
 			*/
 #define KMSG_BURST 256 /* records a callback, so that a flood leaves the loop its other work */
 #define BACKLOG_MAX (32 * MIB)
+#define WARN_EVERY_NS (10 * NSEC_PER_SEC)
 
 struct kmsg_source {
 	int fd;
@@ -32,6 +34,7 @@ struct kmsg_source {
 	uint64_t next_seq;
 	bool any;
 	uint64_t last_ns;
+	uint64_t warned_ns;
 };
 
 static uint64_t mono_of(struct source *s, const struct kmsg_record *r)
@@ -47,14 +50,29 @@ static uint64_t mono_of(struct source *s, const struct kmsg_record *r)
 	return mono_ns > 0 ? (uint64_t)mono_ns : 0;
 }
 
+/* A trigger's line among them is in the trace at best (printk:console): nobody acted on it. */
+static void warn_of_hole(struct kmsg_source *k, uint64_t count)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (k->warned_ns && now - k->warned_ns < WARN_EVERY_NS)
+		return;
+	k->warned_ns = now;
+	log_warning("the kernel log overwrote %llu records before they were read; a trigger's line "
+		    "among them has not fired",
+		    (unsigned long long)count);
+}
+
 static void note_hole(struct source *s, const struct kmsg_record *r, uint64_t mono_ns)
 {
 	struct kmsg_source *k = s->priv;
 
-	if (k->any && r->seq > k->next_seq)
+	if (k->any && r->seq > k->next_seq) {
 		loss_note(s->session->loss, LOSS_FAULT, "kmsg", 0, k->last_ns, mono_ns,
 			  r->seq - k->next_seq,
 			  "the kernel log overwrote records before they were read");
+		warn_of_hole(k, r->seq - k->next_seq);
+	}
 	k->next_seq = r->seq + 1;
 	k->any = true;
 	k->last_ns = mono_ns;

@@ -44,7 +44,9 @@ def main():
     coin = random.Random(int(seed))
     with open(log_path, "rb") as log, open(disk_path, "r+b") as disk:
         magic, version, _, sector = struct.unpack_from("<QQQI", log.read(512))
-        if magic != MAGIC or version != 1:
+        if (magic, version, sector) == (0, 0, 0):
+            sector = 512  # there was no flush at all
+        elif magic != MAGIC or version != 1:
             sys.exit(f"{log_path} is no log of writes")
         pending, flushed, kept, lost = [], 0, 0, 0
 

@@ -22,6 +22,7 @@ ok "the bundle opens" open_bundle "$bundle"
 ok "the line behind the flood ended the recording" manifest_says '.stop.trigger == "reconnect-timeout"'
 kept=$(grep -c 'a line of the flood' /tmp/b/kernel.log)
 lost=$(manifest '[.sources[] | select(.name == "kmsg") | .gaps[] | .count] | add')
+ok "the recorder said at once that a trigger may have been among them" said "a trigger's line among them has not fired"
 ok "part of the flood was overwritten" [ "$kept" -lt $lines ]
 is "the flood is what was kept and what is in the gaps" $((kept + lost)) $lines
 echo "# $lines lines, $kept kept, $lost counted as lost"
