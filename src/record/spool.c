@@ -53,6 +53,7 @@
 #define SEGMENT_MIN_BYTES (1 * MIB)  /* holds a chunk of one such append, not compressed at all */
 #define SEGMENT_MAX_BYTES (256 * MIB)
 #define TAIL_MAX_BYTES (16 * MIB)
+#define TEXT_RESERVE_BYTES (512 * KIB) /* for the journal, the losses and the names, each */
 #define PINS_MAX 64
 #define COMMS_MAX 65536
 
@@ -137,6 +138,7 @@ struct spool {
 	uint64_t loss_first;
 	uint64_t tail_bytes;
 	bool names_dirty, segment_dirty, tail_dirty, journal_dirty, losses_dirty, comms_dirty;
+	bool closing;	      /* the last sync of all */
 	bool untold;	      /* something failed since a ticket was answered */
 	uint64_t *comms_seen; /* open addressing, COMMS_MAX * 2 */
 	size_t comms_count;
@@ -630,16 +632,19 @@ static int write_tail(struct spool *s)
 			continue;
 		if (r > 0)
 			r = compress(s, &c, s->scratch);
-		if (r == 0 && s->tail_bytes + CHUNK_HEADER_BYTES + c.frame_bytes > s->tail_limit) {
-			/* No room: to a segment with it, before this sync ends. */
+		if (r == 0 && s->tail_bytes + CHUNK_HEADER_BYTES + c.frame_bytes > s->tail_limit)
+			r = -ENOSPC;
+		if (r == 0)
+			r = write_chunk(s, s->tail_fd, &c);
+		if (r == -ENOSPC) {
+			/* No room, here or on the disk: to a segment with it, before this sync
+			 * ends. */
 			pthread_mutex_lock(&s->lock);
 			r = seal(s->streams[i]);
 			pthread_mutex_unlock(&s->lock);
 			if (r == 0)
 				continue;
 		}
-		if (r == 0)
-			r = write_chunk(s, s->tail_fd, &c);
 		if (r < 0)
 			return r;
 		s->tail_bytes += CHUNK_HEADER_BYTES + c.frame_bytes;
@@ -777,8 +782,9 @@ static int empty_tail(struct spool *s)
 {
 	int r;
 
-	/* In a recovery that could not write all of it the tail is still the only copy. */
-	if (!s->tail_bytes || (s->config.resume && s->stats.failed))
+	/* At the end, and in a recovery, that could not write all of it the tail is the only copy.
+	 */
+	if (!s->tail_bytes || ((s->config.resume || s->closing) && s->stats.failed))
 		return 0;
 	r = sync_segment(s);
 	if (r < 0)
@@ -787,7 +793,10 @@ static int empty_tail(struct spool *s)
 		return -errno;
 	s->tail_bytes = 0;
 	s->tail_dirty = true;
-	return s->config.resume ? 0 : reserve_space(s->tail_fd, s->tail_limit);
+	/* Space that is not to be had again is missed when it is needed, if then. */
+	if (!s->config.resume)
+		(void)reserve_space(s->tail_fd, s->tail_limit);
+	return 0;
 }
 
 /* Everything appended before the call is on disk after it. */
@@ -905,6 +914,7 @@ static void *writer(void *arg)
 		stopping = s->stopping;
 		if (s->asked != s->answered || stopping || clock_mono_ns() >= next_sync) {
 			s->seal_all = s->seal_all || stopping;
+			s->closing = stopping;
 			pthread_mutex_unlock(&s->lock);
 			sync_and_tell(s);
 			/* Half the lag: data waits for the next sync and then for it to end. */
@@ -1205,6 +1215,12 @@ static int open_files(struct spool *s, struct err *e)
 	if (s->config.resume)
 		return 0;
 	r = reserve_space(s->tail_fd, s->tail_limit);
+	if (r == 0)
+		r = reserve_space(s->journal_fd, TEXT_RESERVE_BYTES);
+	if (r == 0)
+		r = reserve_space(s->losses_fd, TEXT_RESERVE_BYTES);
+	if (r == 0)
+		r = reserve_space(s->comms_fd, TEXT_RESERVE_BYTES);
 	if (r < 0)
 		return cannot_reserve(s, r, e);
 	return make_reserves(s, e);
