@@ -152,11 +152,15 @@ static int load_backlog(struct source *s, struct err *e)
 	struct kmsg_source *k = s->priv;
 	char buf[KMSG_RECORD_MAX];
 	struct kmsg_record record;
-	int r;
+	uint64_t until = UINT64_MAX, mono_ns = 0;
+	int r = 0;
 
-	while ((r = next_record(k, buf, &record)) > 0) {
-		uint64_t mono_ns = mono_of(s, &record);
-
+	/* A flood has no end: what is written from now on is news. Told by the stamps, if they can
+	 * be placed. */
+	if (atomic_load(&s->session->stats.local_bound_ns))
+		until = clock_mono_ns();
+	while (mono_ns <= until && (r = next_record(k, buf, &record)) > 0) {
+		mono_ns = mono_of(s, &record);
 		note_hole(s, &record, mono_ns);
 		if (k->backlog.len > BACKLOG_MAX)
 			continue;
@@ -178,6 +182,7 @@ static int kmsg_prepare(struct source *s, struct err *e)
 
 	if (!k)
 		return err_nomem(e);
+	k->fd = -1;
 	s->priv = k;
 	r = spool_stream_add(s->session->spool, CHUNK_KMSG, 0, NULL, &k->stream, e);
 	if (r < 0)
