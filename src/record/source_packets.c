@@ -55,6 +55,7 @@ struct packets {
 	uint64_t gone_ns;     /* when the device went; 0 while it is there */
 	uint64_t reopen_next_ns;
 	uint64_t newest_ns;
+	uint64_t now_ns, now_real_ns;	   /* both clocks, when packets were fetched last */
 	uint64_t link_next_ns, link_up_ns; /* when it was last seen up */
 	uint64_t link_down_ns;		   /* 0 while it is up */
 };
@@ -185,7 +186,9 @@ static void watch_heartbeat(struct source *s, const uint8_t *bytes, size_t n, ui
 	    quorum.type != WIRE_HEARTBEAT)
 		return;
 	atomic_fetch_add(&stats->heartbeats, 1);
-	atomic_store(&stats->heartbeat_ns, mono_ns);
+	/* Never back: one from before the wall clock was set forward would look like a silence. */
+	if (mono_ns > atomic_load(&stats->heartbeat_ns))
+		atomic_store(&stats->heartbeat_ns, mono_ns);
 }
 
 static uint64_t real_stamp(pcap_t *p, const struct pcap_pkthdr *h)
@@ -197,12 +200,32 @@ static uint64_t real_stamp(pcap_t *p, const struct pcap_pkthdr *h)
 	return (uint64_t)h->ts.tv_sec * NSEC_PER_SEC + (uint64_t)h->ts.tv_usec * unit;
 }
 
+static void read_clocks(struct packets *p)
+{
+	p->now_ns = clock_mono_ns();
+	p->now_real_ns = clock_real_ns();
+}
+
+/*
+ * By clocks read just now, not by the anchor of up to a second ago: the wall clock may have been
+ * set since, and a packet of the future would be the newest one, and the last heartbeat, for long.
+ */
+static uint64_t mono_stamp(struct packets *p, uint64_t real_ns)
+{
+	uint64_t ago_ns;
+
+	if (real_ns > p->now_real_ns)
+		read_clocks(p);
+	ago_ns = p->now_real_ns > real_ns ? p->now_real_ns - real_ns : 0;
+	return p->now_ns > ago_ns ? p->now_ns - ago_ns : 0;
+}
+
 static void on_packet(u_char *arg, const struct pcap_pkthdr *h, const u_char *bytes)
 {
 	struct source *s = (struct source *)(void *)arg;
 	struct packets *p = s->priv;
 	uint64_t real_ns = real_stamp(p->pcap, h);
-	uint64_t mono_ns = session_mono_of_real(s->session, real_ns);
+	uint64_t mono_ns = mono_stamp(p, real_ns);
 	size_t need = PCAPFILE_RECORD_BYTES + h->caplen;
 
 	if (p->batch_used + need > BATCH_BYTES + PACKETS_SNAPLEN)
@@ -333,6 +356,7 @@ static void dispatch(struct source *s)
 {
 	struct packets *p = s->priv;
 
+	read_clocks(p);
 	if (pcap_dispatch(p->pcap, -1, on_packet, (u_char *)s) < 0)
 		device_gone(s, pcap_geterr(p->pcap));
 }
