@@ -53,11 +53,12 @@ static void journal_status(struct source *s, enum source_status status, const ch
  * @status: never raises what was said before
  * @fmt:    why, without a full stop; the reasons of several calls are joined
  *
- * Logged, kept for the manifest, and written to the journal. Any thread.
+ * Logged, kept for the manifest, and written to the journal the first time. Any thread.
  */
 void source_degrade(struct source *s, enum source_status status, const char *fmt, ...)
 {
 	char why[sizeof(s->why)];
+	bool news = false;
 	size_t used;
 	va_list ap;
 
@@ -66,13 +67,18 @@ void source_degrade(struct source *s, enum source_status status, const char *fmt
 	va_end(ap);
 
 	pthread_mutex_lock(&s->session->lock);
-	if ((int)status > atomic_load(&s->status))
+	if ((int)status > atomic_load(&s->status)) {
 		atomic_store(&s->status, (int)status);
+		news = true;
+	}
 	used = strlen(s->why);
-	(void)snprintf(s->why + used, sizeof(s->why) - used, "%s%s", used ? "; " : "", why);
+	/* A device that comes and goes for weeks has one reason, and the journal is not endless. */
+	if (used + 1 < sizeof(s->why) && !strstr(s->why, why))
+		news |= snprintf(s->why + used, sizeof(s->why) - used, "%s%s", used ? "; " : "",
+				 why) > 0; /* what does not fit is in the log */
 	pthread_mutex_unlock(&s->session->lock);
 
 	log_warning("%s %s: %s", s->ops->name, source_status_name(status), why);
-	if (s->session->spool)
+	if (s->session->spool && news)
 		journal_status(s, status, why);
 }
