@@ -32,6 +32,7 @@
 #define COMMS_MAX_BYTES (16 * MIB)
 #define PID_LIMIT (UINT32_C(1) << 22) /* PID_MAX_LIMIT of linux/threads.h */
 #define HEAD_MAX_BYTES (256 * MIB)
+#define SEGMENTS_OPEN_MAX 128
 
 struct finisher {
 	const struct finish_config *config;
@@ -319,7 +320,7 @@ static int list_members(struct finisher *f, const struct text *summary, struct e
 	return r;
 }
 
-/* A descriptor of a segment, opened once. */
+/* A descriptor of a segment. A large budget has more of them than a process may have open. */
 static int segment_fd(struct finisher *f, uint32_t number, struct err *e)
 {
 	struct open_segment *more;
@@ -328,6 +329,11 @@ static int segment_fd(struct finisher *f, uint32_t number, struct err *e)
 	for (size_t i = f->segment_count; i-- > 0;)
 		if (f->segments[i].number == number)
 			return f->segments[i].fd;
+	if (f->segment_count == SEGMENTS_OPEN_MAX) {
+		(void)close(f->segments[0].fd);
+		f->segment_count--;
+		memmove(f->segments, f->segments + 1, f->segment_count * sizeof(*f->segments));
+	}
 	more = realloc(f->segments, (f->segment_count + 1) * sizeof(*more));
 	if (!more)
 		return err_nomem(e);
