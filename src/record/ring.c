@@ -20,9 +20,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+
+#define OTHER_FDS 256 /* the spool, the watch, packets, clients, commands: some 60 at most */
 
 /* Lists such as "0-3,8-11" (Documentation/admin-guide/cputopology.rst): the last number tells. */
 static uint32_t last_cpu_of(const char *path)
@@ -109,6 +112,19 @@ static int open_cpu(struct rings *r, const struct instance *i, uint32_t cpu, str
 	return spool_stream_add(r->spool, CHUNK_RING, cpu, &r->layout, &c->stream, e);
 }
 
+/* Two descriptors a CPU, and those of everything else: where the usual 1024 are too few, more. */
+static void allow_descriptors(uint32_t cpus)
+{
+	struct rlimit limit;
+	rlim_t want = 2 * (rlim_t)cpus + OTHER_FDS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
+		return;
+	limit.rlim_cur = min_of(want, limit.rlim_max);
+	/* If it is still too few, the open that fails says so. */
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /**
  * rings_open() - open every CPU's ring of an instance
  * @r:      r->layout is set; the rest is filled here; rings_close() it, also after a failure
@@ -123,6 +139,7 @@ int rings_open(struct rings *r, const struct instance *i, struct spool *spool,
 	uint32_t count = cpus_possible();
 	int code;
 
+	allow_descriptors(count);
 	r->spool = spool;
 	r->loss = loss;
 	r->events = events;
