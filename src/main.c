@@ -82,6 +82,7 @@ int main(int argc, char *argv[])
 	open_standard_streams();
 	/* A reader that has gone away is an error of write(), not the end of the recording. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes: the same */
 
 	r = arguments_parse(argc, argv, &a, &e);
 	log_setup(arguments_log_level(&a));
