@@ -462,6 +462,8 @@ class Bench:
         storm = self.start_storm(0, self.args.storm_seconds * 1000).finish()
         self.stop_peer(p)
         events, lost = self.peer_counts(dat)
+        if not events:
+            raise Failed(f"trace-cmd record recorded nothing:\n{p.text()}")
         tar, size = self.pack_peer(dat)
         facts = self.storm_facts(storm)
         cpu = p.all_cpu + tar.all_cpu
