@@ -175,13 +175,30 @@ static int take_instance(const char *suffix, struct instance *ret, struct err *e
 	return instance_write(ret, "tracing_on", "0", e);
 }
 
+/* The small instances beside it, for triggers and the clock, which hold nothing of worth. */
+static int remove_beside(void *arg, const char *name)
+{
+	const char *suffix = arg, *rest = name + strlen(INSTANCE_PREFIX);
+	struct instance i = {.dir_fd = -1};
+	struct err e = {0};
+
+	if (!*suffix || !str_starts(rest, suffix) || rest[strlen(suffix)] != '.' ||
+	    instance_open(name, &i, NULL) < 0)
+		return 0;
+	if (instance_hold(&i, NULL) < 0)
+		(void)close(i.dir_fd);
+	else if (instance_remove(&i, &e) < 0)
+		log_warning("%s", e.text);
+	return 0;
+}
+
 /**
  * leftover_drain() - take what is left of a dead recorder into its session folder
  * @session_fd:   the folder; nobody else uses it (the caller has its lock)
  * @session_path: for messages
  *
  * The open chunks of the tail are sealed, and if the dead recorder's tracing instance is still
- * there, what its rings hold is appended and the instance removed.
+ * there, what its rings hold is appended and the instance removed, with those beside it.
  *
  * Return: how many events the instance still had, at most INT_MAX; a negative errno.
  */
@@ -214,6 +231,11 @@ int leftover_drain(int session_fd, const char *session_path, struct err *e)
 		(void)close(take_fd(&instance.dir_fd));
 	else if (have && instance_remove(&instance, &why) < 0)
 		log_warning("%s", why.text);
+	if (folder_is_of_this_boot(&d.folder))
+		(void)instance_each_ours(
+			remove_beside,
+			(void *)(uintptr_t)json_get_str(folder_facts(&d.folder), "suffix", ""),
+			NULL);
 	return r < 0 ? r : (int)min_of(atomic_load(&d.events), (uint64_t)INT_MAX);
 }
 
