@@ -17,7 +17,9 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,11 +38,16 @@
 
 #define CONTEXT_START_NS (20 * NSEC_PER_SEC)
 #define CONTEXT_END_NS (5 * NSEC_PER_SEC)
+#define CONTEXT_GRACE_NS (3 * NSEC_PER_SEC) /* a command is killed, its last output written */
+#define CONTEXT_LOOK_NS (5 * NSEC_PER_MSEC)
 #define TICK_NS NSEC_PER_SEC
+#define LOOP_NICE (-10)
+#define CONTEXT_NICE 5
 #define SUSPECTS_MAX                                                                \
 	1000 /* of them all are journalled one by one; beyond that they are counted \
 	      */
 #define SUSPECT_SAY_NS NSEC_PER_SEC
+#define SPOOL_SAY_NS (60 * NSEC_PER_SEC) /* a disk that is full stays so, twice a second */
 
 /* ---- small services for the sources ---- */
 
@@ -50,11 +57,6 @@ struct source *session_source(struct session *s, const char *name)
 		if (!strcmp(s->sources[i].ops->name, name))
 			return &s->sources[i];
 	return NULL;
-}
-
-uint64_t session_mono_of_real(struct session *s, uint64_t real_ns)
-{
-	return (uint64_t)((int64_t)real_ns - atomic_load(&s->stats.real_offset_ns));
 }
 
 uint64_t session_real_of_mono(struct session *s, uint64_t mono_ns)
@@ -75,11 +77,14 @@ static void on_spool_dropped(void *arg, const char *why, uint64_t from_ns, uint6
 static void on_spool_failed(void *arg, const struct err *why)
 {
 	struct session *s = arg;
-	struct spool_stats stats;
+	uint64_t now = clock_mono_ns();
 
-	spool_stats(s->spool, &stats);
-	log_error("%s; recording goes on, but data may be missing from the bundle", why->text);
-	loss_note(s->loss, LOSS_FAULT, "spool", 0, clock_mono_ns(), clock_mono_ns(), LOSS_UNKNOWN,
+	if (!s->spool_said_ns || now - s->spool_said_ns >= SPOOL_SAY_NS) {
+		log_error("%s; recording goes on, but data may be missing from the bundle",
+			  why->text);
+		s->spool_said_ns = now;
+	}
+	loss_note(s->loss, LOSS_FAULT, "spool", 0, now, now, LOSS_UNKNOWN,
 		  "the disk failed a write or a sync");
 }
 
@@ -201,14 +206,18 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
 		reap_command(s);
 		return;
 	}
-	if (s->stop_asked || s->state == SESSION_FINISHING) {
+	/* A terminal that is lost tells so more than once: the kernel does, and the shell. */
+	if (s->stop_asked && info->ssi_signo == SIGHUP)
+		return;
+	if (s->stop_asked) {
 		if (!s->keep_raw)
 			log_notice("%s again: the raw data is kept as it is", name);
 		s->keep_raw = true;
 		return;
 	}
 	s->stop_asked = true;
-	log_notice("%s: finishing (a second one keeps the raw data and makes no bundle)", name);
+	log_notice("%s: finishing%s (a second one keeps the raw data and makes no bundle)", name,
+		   s->state == SESSION_FINISHING ? " already" : "");
 	end_by_hand(s, "signal", name);
 }
 
@@ -224,6 +233,8 @@ static void on_tick(void *arg)
 	loss_flush(s->loss, s->spool);
 	session_tick(s);
 }
+
+static void context_end(struct session *s);
 
 /* ---- verdicts ---- */
 
@@ -292,6 +303,7 @@ static void final(struct session *s, const struct verdict *v)
 	session_journal_verdict(s, "stop", v);
 	spool_pin(s->spool, v->when_ns);
 	log_notice("trigger %s: %s", v->name, v->text);
+	context_end(s);
 	if (s->config->after_ns == 0) {
 		end_with(s, "trigger");
 		return;
@@ -327,6 +339,7 @@ static void on_verdict(void *arg, const struct verdict *v)
 
 static int open_loop(struct session *s, struct err *e)
 {
+	struct sigaction hup = {0};
 	sigset_t set;
 	int r;
 
@@ -336,7 +349,9 @@ static int open_loop(struct session *s, struct err *e)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGHUP);
+	/* Started with nohup: a signal that is blocked to be read would no longer be ignored. */
+	if (sigaction(SIGHUP, NULL, &hup) < 0 || hup.sa_handler != SIG_IGN)
+		(void)sigaddset(&set, SIGHUP);
 	(void)sigaddset(&set, SIGCHLD);
 	r = loop_add_signals(s->loop, &set, on_signal, s, &s->signals, e);
 	if (r == 0)
@@ -481,24 +496,50 @@ static void drop_privileges(void)
 
 /* ---- context, beside the recording ---- */
 
+/* It may outlive the session (context_wait()): what it needs of it, it has by itself. */
+struct context_job {
+	int session_fd;
+	const char *moment; /* a constant */
+	uint16_t port;
+	uint64_t deadline_ns;
+};
+
 static void *context_thread(void *arg)
 {
-	struct session_context *c = arg;
+	CLEANUP(freep) struct context_job *job = arg;
 	struct context_result result = {0};
 	struct err e = {0};
 
-	if (context_collect(c->session->dir_fd, c->moment, c->session->config->server_port,
-			    c->deadline_ns, &result, &e) < 0)
-		log_warning("context/%s: %s", c->moment, e.text);
+	/* On Linux the priority belongs to the thread, and the commands inherit it. */
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), CONTEXT_NICE);
+	if (context_collect(job->session_fd, job->moment, job->port, job->deadline_ns, &result,
+			    &e) < 0)
+		log_warning("context/%s: %s", job->moment, e.text);
+	(void)close(job->session_fd);
 	return NULL;
 }
 
+/*
+ * A file of /proc or /sys can keep its reader for ever (a hung mount: what may be recorded). Then
+ * its thread is left behind; and a second signal need not wait for any of them.
+ */
 static void context_wait(struct session *s)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(s->contexts); i++) {
-		if (s->contexts[i].running)
-			(void)pthread_join(s->contexts[i].thread, NULL);
-		s->contexts[i].running = false;
+		struct session_context *c = &s->contexts[i];
+
+		while (c->running && pthread_tryjoin_np(c->thread, NULL) != 0) {
+			bool late = clock_mono_ns() > c->deadline_ns + CONTEXT_GRACE_NS;
+
+			if (late)
+				log_warning("context/%s is not complete: the kernel keeps one of "
+					    "its files from being read",
+					    c->moment);
+			if (late || s->keep_raw)
+				break;
+			(void)loop_run_for(s->loop, CONTEXT_LOOK_NS, NULL);
+		}
+		c->running = false;
 	}
 }
 
@@ -507,12 +548,33 @@ static void context_wait(struct session *s)
 static void context_begin(struct session *s, struct session_context *c, const char *moment,
 			  uint64_t limit_ns)
 {
+	struct context_job *job = malloc(sizeof(*job));
+
 	c->moment = moment;
 	c->deadline_ns = clock_mono_ns() + limit_ns;
-	c->session = s;
-	c->running = pthread_create(&c->thread, NULL, context_thread, c) == 0;
-	if (!c->running)
-		log_warning("context/%s could not be collected: no thread to be had", moment);
+	if (job)
+		*job = (struct context_job){
+			/* Not a duplicate, which would keep the folder's lock. */
+			.session_fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+			.moment = moment,
+			.port = s->config->server_port,
+			.deadline_ns = c->deadline_ns,
+		};
+	c->running = job && job->session_fd >= 0 &&
+		     pthread_create(&c->thread, NULL, context_thread, job) == 0;
+	if (c->running)
+		return;
+	log_warning("context/%s could not be collected: no thread to be had", moment);
+	if (job)
+		closep(&job->session_fd);
+	free(job);
+}
+
+/* Once: at the verdict, so that it is done when the bundle wants it, or at another end. */
+static void context_end(struct session *s)
+{
+	if (!s->contexts[1].moment)
+		context_begin(s, &s->contexts[1], "end", CONTEXT_END_NS);
 }
 
 /* ---- the end ---- */
@@ -701,6 +763,8 @@ static int record(struct session *s, struct err *e)
 	if (r < 0)
 		return r;
 	spare_from_oom();
+	/* It sleeps nearly always; a verdict is worth being in time for. */
+	(void)setpriority(PRIO_PROCESS, 0, LOOP_NICE);
 	drop_privileges();
 	log_notice("recording in %s", s->path);
 	log_notice("armed: %s", text_c(&s->proof));
@@ -708,7 +772,13 @@ static int record(struct session *s, struct err *e)
 	context_begin(s, &s->contexts[0], "start", CONTEXT_START_NS);
 	if (s->early.role != ROLE_OFF)
 		on_verdict(s, &s->early);
-	return loop_run(s->loop, e);
+	/* What was recorded until then is worth a bundle. */
+	if (loop_run(s->loop, e) < 0) {
+		log_error("the recording ends early: %s", e->text);
+		end_by_hand(s, "stop", "the recorder could not wait for events any more");
+		err_clear(e);
+	}
+	return 0;
 }
 
 /* A folder in which nothing was recorded helps nobody. */
@@ -752,25 +822,23 @@ int record_run(const struct record_config *c, struct record_result *ret, struct 
 	}
 
 	log_live(NULL);
-	context_begin(&s, &s.contexts[1], "end", CONTEXT_END_NS);
+	context_end(&s);
 	r = make_safe(&s, e);
 	if (r < 0)
 		log_error("%s", e->text);
-	trigger_set_disarm(s.triggers);
 	epilogues(&s);
-	free_sources(&s);
 	(void)spool_close(s.spool, NULL);
 
 	r = s.keep_raw ? -ECANCELED : make_bundle(&s, ret, e);
-	if (r == -ECANCELED) {
+	if (r < 0)
 		say_kept(&s, ret);
-		r = 0;
-	} else if (r < 0) {
-		say_kept(&s, ret);
-	} else {
-		spool_free(take_ptr(s.spool));
+	/* After the bundle, because the kernel takes its time over removing instances. */
+	trigger_set_disarm(s.triggers);
+	free_sources(&s);
+	if (r == 0)
 		remove_folder(&s);
-	}
+	if (r == -ECANCELED)
+		r = 0;
 	answer_stop(&s, ret, r < 0 ? e : NULL);
 	return r;
 }

@@ -74,6 +74,7 @@ struct session {
 	uint64_t suspects;
 	uint64_t suspect_said_ns;
 	bool retention_said;
+	uint64_t spool_said_ns; /* the spool's writer's own */
 	char last_suspect[64];
 	struct text proof;
 	struct trigger_env trigger_env;
@@ -86,7 +87,6 @@ struct session {
 		bool running;
 		const char *moment;
 		uint64_t deadline_ns;
-		struct session *session;
 	} contexts[2]; /* start, end */
 	struct session_rates {
 		uint64_t at_ns, events, packets, heartbeats, written;
@@ -105,8 +105,7 @@ void session_journal_timings(struct session *s);
 void session_tick(struct session *s);
 int session_status_json(struct session *s, struct text *out);
 const char *session_state_name(enum session_state state);
-/* Where a CLOCK_REALTIME stamp lies on CLOCK_MONOTONIC by the newest anchor, and back. */
-uint64_t session_mono_of_real(struct session *s, uint64_t real_ns);
+/* The time of day of a moment on CLOCK_MONOTONIC, by the newest anchor. */
 uint64_t session_real_of_mono(struct session *s, uint64_t mono_ns);
 
 #endif
