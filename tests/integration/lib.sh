@@ -90,11 +90,18 @@ instances() {
 }
 
 # Those that were not there before, and that no living recorder, ours or another's, holds by its lock.
-new_instances() {
+unheld_instances() {
 	local i
 	for i in $(instances | comm -13 "$work/instances.before" -); do
 		flock --nonblock "$i" true 2>/dev/null && echo "$i"
 	done
+}
+# Seen twice: others make and remove instances, and for a moment nobody holds them.
+new_instances() {
+	unheld_instances >"$work/unheld"
+	[ -s "$work/unheld" ] || return 0
+	sleep 0.3
+	unheld_instances | comm -12 "$work/unheld" -
 }
 
 # Processes of ours: they have the run folder, or the test's own folder, on their command line.
