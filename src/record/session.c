@@ -17,7 +17,9 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,6 +41,8 @@
 #define CONTEXT_GRACE_NS (3 * NSEC_PER_SEC) /* a command is killed, its last output written */
 #define CONTEXT_LOOK_NS (5 * NSEC_PER_MSEC)
 #define TICK_NS NSEC_PER_SEC
+#define LOOP_NICE (-10)
+#define CONTEXT_NICE 5
 #define SUSPECTS_MAX                                                                \
 	1000 /* of them all are journalled one by one; beyond that they are counted \
 	      */
@@ -230,6 +234,8 @@ static void on_tick(void *arg)
 	session_tick(s);
 }
 
+static void context_end(struct session *s);
+
 /* ---- verdicts ---- */
 
 static void on_suspect_durable(void *arg, uint64_t ticket, bool durable)
@@ -297,6 +303,7 @@ static void final(struct session *s, const struct verdict *v)
 	session_journal_verdict(s, "stop", v);
 	spool_pin(s->spool, v->when_ns);
 	log_notice("trigger %s: %s", v->name, v->text);
+	context_end(s);
 	if (s->config->after_ns == 0) {
 		end_with(s, "trigger");
 		return;
@@ -503,6 +510,8 @@ static void *context_thread(void *arg)
 	struct context_result result = {0};
 	struct err e = {0};
 
+	/* On Linux the priority belongs to the thread, and the commands inherit it. */
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), CONTEXT_NICE);
 	if (context_collect(job->session_fd, job->moment, job->port, job->deadline_ns, &result,
 			    &e) < 0)
 		log_warning("context/%s: %s", job->moment, e.text);
@@ -559,6 +568,13 @@ static void context_begin(struct session *s, struct session_context *c, const ch
 	if (job)
 		closep(&job->session_fd);
 	free(job);
+}
+
+/* Once: at the verdict, so that it is done when the bundle wants it, or at another end. */
+static void context_end(struct session *s)
+{
+	if (!s->contexts[1].moment)
+		context_begin(s, &s->contexts[1], "end", CONTEXT_END_NS);
 }
 
 /* ---- the end ---- */
@@ -747,6 +763,8 @@ static int record(struct session *s, struct err *e)
 	if (r < 0)
 		return r;
 	spare_from_oom();
+	/* It sleeps nearly always; a verdict is worth being in time for. */
+	(void)setpriority(PRIO_PROCESS, 0, LOOP_NICE);
 	drop_privileges();
 	log_notice("recording in %s", s->path);
 	log_notice("armed: %s", text_c(&s->proof));
@@ -804,25 +822,23 @@ int record_run(const struct record_config *c, struct record_result *ret, struct 
 	}
 
 	log_live(NULL);
-	context_begin(&s, &s.contexts[1], "end", CONTEXT_END_NS);
+	context_end(&s);
 	r = make_safe(&s, e);
 	if (r < 0)
 		log_error("%s", e->text);
-	trigger_set_disarm(s.triggers);
 	epilogues(&s);
-	free_sources(&s);
 	(void)spool_close(s.spool, NULL);
 
 	r = s.keep_raw ? -ECANCELED : make_bundle(&s, ret, e);
-	if (r == -ECANCELED) {
+	if (r < 0)
 		say_kept(&s, ret);
-		r = 0;
-	} else if (r < 0) {
-		say_kept(&s, ret);
-	} else {
-		spool_free(take_ptr(s.spool));
+	/* After the bundle, because the kernel takes its time over removing instances. */
+	trigger_set_disarm(s.triggers);
+	free_sources(&s);
+	if (r == 0)
 		remove_folder(&s);
-	}
+	if (r == -ECANCELED)
+		r = 0;
 	answer_stop(&s, ret, r < 0 ? e : NULL);
 	return r;
 }

@@ -22,6 +22,7 @@
 
 #define ANCHOR_EVERY_NS NSEC_PER_SEC
 #define LOCAL_TRIES 5
+#define LOCAL_RING_KB 64		      /* a handful of markers */
 #define STEPS_MAX 1000			      /* said and journalled */
 #define STEP_NS (10 * (int64_t)NSEC_PER_MSEC) /* a slew moves 0.5 ms a second at most */
 
@@ -30,6 +31,8 @@ static const char clocks_columns[] = "monotonic_ns,realtime_ns,boottime_ns,tai_n
 struct clocks {
 	struct spool_stream *stream;
 	struct loop_source *timer;
+	struct instance instance; /* on the local clock */
+	bool have_instance;
 	int64_t offset_ns; /* REALTIME - MONOTONIC at the last anchor */
 	unsigned int steps;
 };
@@ -74,25 +77,19 @@ static int find_marker(const struct instance *i, const char *key, uint64_t *ret_
 static int anchor_local(struct source *s, const char *when)
 {
 	struct session_stats *stats = &s->session->stats;
+	struct clocks *c = s->priv;
 	uint64_t best = UINT64_MAX;
-	struct instance i;
-	char name[64];
-	int r;
 
-	(void)snprintf(name, sizeof(name), INSTANCE_PREFIX "%s.clock", s->session->suffix);
-	r = instance_create(name, &i, NULL);
-	if (r < 0)
-		return r;
-	r = instance_set_clock(&i, "perf", NULL);
-	for (int n = 0; r == 0 && n < LOCAL_TRIES; n++) {
+	for (int n = 0; c->have_instance && n < LOCAL_TRIES; n++) {
 		uint64_t before, after, local;
 		char key[32];
+		int r;
 
 		(void)snprintf(key, sizeof(key), "%s-%d-%s", when, n, s->session->suffix);
 		before = clock_mono_ns();
-		r = instance_write(&i, "trace_marker", key, NULL);
+		r = instance_write(&c->instance, "trace_marker", key, NULL);
 		after = clock_mono_ns();
-		if (r < 0 || find_marker(&i, key, &local, NULL) < 0)
+		if (r < 0 || find_marker(&c->instance, key, &local, NULL) < 0)
 			continue;
 		if (after - before < best) {
 			best = after - before;
@@ -101,8 +98,24 @@ static int anchor_local(struct source *s, const char *when)
 			atomic_store(&stats->local_bound_ns, best / 2 + NSEC_PER_USEC);
 		}
 	}
-	(void)instance_remove(&i, NULL);
 	return best == UINT64_MAX ? -ENODATA : 0;
+}
+
+/* Kept to the end: making and removing an instance takes the kernel a tenth of a second. */
+static int make_instance(struct source *s)
+{
+	struct clocks *c = s->priv;
+	uint64_t granted_kb;
+	char name[64];
+	int r;
+
+	(void)snprintf(name, sizeof(name), INSTANCE_PREFIX "%s.clock", s->session->suffix);
+	r = instance_create(name, &c->instance, NULL);
+	if (r < 0)
+		return r;
+	c->have_instance = true;
+	r = instance_set_clock(&c->instance, "local", NULL);
+	return r < 0 ? r : instance_set_size(&c->instance, LOCAL_RING_KB, &granted_kb, NULL);
 }
 
 static void journal_local(struct source *s, const char *when)
@@ -210,7 +223,7 @@ static int clocks_prepare(struct source *s, struct err *e)
 	c->offset_ns = clock_real_offset(&a);
 	atomic_store(&s->session->stats.real_offset_ns, c->offset_ns);
 	journal_anchor(s, "prepare", &a);
-	if (anchor_local(s, "start") < 0)
+	if (make_instance(s) < 0 || anchor_local(s, "start") < 0)
 		source_degrade(
 			s, SOURCE_DEGRADED,
 			"the kernel log's clock could not be anchored; its times may be off by "
@@ -252,10 +265,13 @@ static void clocks_epilogue(struct source *s)
 static void clocks_free(struct source *s)
 {
 	struct clocks *c = s->priv;
+	struct err e = {0};
 
 	if (!c)
 		return;
 	loop_source_free(c->timer);
+	if (c->have_instance && instance_remove(&c->instance, &e) < 0)
+		log_warning("%s", e.text);
 	free(c);
 	s->priv = NULL;
 }
