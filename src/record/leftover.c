@@ -172,7 +172,10 @@ static int take_instance(const char *suffix, struct instance *ret, struct err *e
 		(void)close(take_fd(&ret->dir_fd));
 		return r;
 	}
-	return instance_write(ret, "tracing_on", "0", e);
+	r = instance_write(ret, "tracing_on", "0", e);
+	if (r < 0)
+		(void)close(take_fd(&ret->dir_fd));
+	return r;
 }
 
 /* The small instances beside it, for triggers and the clock, which hold nothing of worth. */
@@ -265,7 +268,9 @@ static int open_noted(const char *run_dir, const char *suffix, struct text *ret_
 	return file_open_dir(text_c(ret_path), NULL);
 }
 
-static void save_and_say(const char *run_dir, const char *suffix)
+/* False: try again another day; the disk may have room then, and the instance still has the events.
+ */
+static bool save_and_say(const char *run_dir, const char *suffix)
 {
 	CLEANUP(text_free) struct text path = {0};
 	CLEANUP(closep) int fd = open_noted(run_dir, suffix, &path);
@@ -273,16 +278,17 @@ static void save_and_say(const char *run_dir, const char *suffix)
 	int r;
 
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return;
+		return true;
 	r = leftover_drain(fd, text_c(&path), &e);
 	if (r < 0) {
 		log_warning("an earlier recorder died; %s", e.text);
-		return;
+		return r != -ENOSPC && r != -EDQUOT && r != -EIO;
 	}
 	log_warning("an earlier recorder died and left %s; make a bundle of it with: scoutfs-trace "
 		    "recover %s",
 		    text_c(&path), text_c(&path));
 	leftover_forget(run_dir, suffix);
+	return true;
 }
 
 static int clear_one(void *arg, const char *name)
@@ -300,7 +306,8 @@ static int clear_one(void *arg, const char *name)
 	}
 	if (suffix_of(name, suffix) && name[strlen(INSTANCE_PREFIX) + 6] == '\0') {
 		(void)close(take_fd(&i.dir_fd));
-		save_and_say(run_dir, suffix);
+		if (!save_and_say(run_dir, suffix))
+			return 0;
 		if (instance_open(name, &i, NULL) < 0 || instance_hold(&i, NULL) < 0) {
 			closep(&i.dir_fd);
 			return 0;

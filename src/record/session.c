@@ -808,6 +808,7 @@ static void remove_folder(struct session *s)
 int record_run(const struct record_config *c, struct record_result *ret, struct err *e)
 {
 	CLEANUP(session_done) struct session s;
+	bool sealed;
 	int r;
 
 	session_init(&s, c);
@@ -827,15 +828,16 @@ int record_run(const struct record_config *c, struct record_result *ret, struct 
 	if (r < 0)
 		log_error("%s", e->text);
 	epilogues(&s);
-	(void)spool_close(s.spool, NULL);
+	sealed = spool_close(s.spool, NULL) == 0;
 
 	r = s.keep_raw ? -ECANCELED : make_bundle(&s, ret, e);
-	if (r < 0)
+	/* What the disk refused to seal is in the folder alone. */
+	if (r < 0 || !sealed)
 		say_kept(&s, ret);
 	/* After the bundle, because the kernel takes its time over removing instances. */
 	trigger_set_disarm(s.triggers);
 	free_sources(&s);
-	if (r == 0)
+	if (r == 0 && sealed)
 		remove_folder(&s);
 	if (r == -ECANCELED)
 		r = 0;

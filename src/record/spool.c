@@ -11,8 +11,8 @@
  * be durable within a second, on a node that will be powered off. So what an open chunk gained
  * since the last sync is written to the *tail* as well, a file beside the segments, by which a
  * reader puts the open chunks together again. Once everything in it has been sealed the tail is
- * emptied. Idle streams thus cost the disk a few bytes a second, and still end up in chunks of a
- * minute. A ring page that was fetched half empty is even completed in memory
+ * emptied. Idle streams thus cost the disk a few bytes a second, and still end up in chunks of
+ * minutes. A ring page that was fetched half empty is even completed in memory
  * (ringpage_join()), so an idle CPU does not leave a page a second behind.
  *
  * Space is reserved at the start (spool/reserve.N), so that a disk that others fill up later
@@ -31,6 +31,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -47,7 +48,11 @@
 	1 /* zstd; level 3 gains 4 % on real scoutfs pages and takes half as long again */
 #define CHUNK_MIN_BYTES (64 * KIB)
 #define CHUNK_MAX_BYTES (512 * KIB)
-#define CHUNK_AGE_NS (60 * NSEC_PER_SEC) /* an open chunk is sealed by then, however short */
+/*
+ * An open chunk is sealed by then, however short. Long, because 256 idle CPUs make a chunk each: an
+ * index of a million for a month. The tail, which empties when it is half full, keeps them durable.
+ */
+#define CHUNK_AGE_NS (600 * NSEC_PER_SEC)
 #define SEGMENTS 32		     /* how finely retention works: the budget in so many files */
 #define APPEND_MAX_BYTES (768 * KIB) /* a batch of packets and one jumbo more: 512 KiB and 16 */
 #define SEGMENT_MIN_BYTES (1 * MIB)  /* holds a chunk of one such append, not compressed at all */
@@ -136,7 +141,7 @@ struct spool {
 	unsigned int reserves;
 	int dir_fd, segment_fd, tail_fd, journal_fd, losses_fd, comms_fd;
 	uint64_t loss_first;
-	uint64_t tail_bytes;
+	_Atomic uint64_t tail_bytes; /* written by the writer alone */
 	bool names_dirty, segment_dirty, tail_dirty, journal_dirty, losses_dirty, comms_dirty;
 	bool closing;	      /* the last sync of all */
 	bool untold;	      /* something failed since a ticket was answered */
@@ -1119,6 +1124,9 @@ void spool_stats(struct spool *s, struct spool_stats *ret)
 	pthread_mutex_lock(&s->lock);
 	*ret = s->stats;
 	ret->memory_bytes = s->memory_bytes;
+	ret->disk_bytes += s->tail_bytes;
+	/* What is in the tail will be written as a chunk, and not much shorter. */
+	ret->written_bytes += s->tail_bytes;
 	for (size_t i = 0; i < s->stream_count; i++) {
 		const struct spool_stream *st = s->streams[i];
 
