@@ -20,6 +20,9 @@ static inline bool regex_is_tame(const char *s)
 	for (; *s; s++) {
 		if (*s == '{' || (*s == '\\' && isdigit((unsigned char)s[1])))
 			return false;
+		/* Each + copies what it repeats: forty in a row ask for terabytes. */
+		if (strchr("*+?", *s) && s[1] && strchr("*+?", s[1]))
+			return false;
 		groups += *s == '(';
 	}
 	return groups <= 5;
