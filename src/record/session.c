@@ -42,7 +42,6 @@
 #define CONTEXT_LOOK_NS (5 * NSEC_PER_MSEC)
 #define TICK_NS NSEC_PER_SEC
 #define LOOP_NICE (-10)
-#define CONTEXT_NICE 5
 #define SUSPECTS_MAX                                                                \
 	1000 /* of them all are journalled one by one; beyond that they are counted \
 	      */
@@ -510,8 +509,9 @@ static void *context_thread(void *arg)
 	struct context_result result = {0};
 	struct err e = {0};
 
-	/* On Linux the priority belongs to the thread, and the commands inherit it. */
-	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), CONTEXT_NICE);
+	/* On Linux the priority belongs to the thread, and the commands inherit it: the loop's is
+	 * not for them. */
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 0);
 	if (context_collect(job->session_fd, job->moment, job->port, job->deadline_ns, &result,
 			    &e) < 0)
 		log_warning("context/%s: %s", job->moment, e.text);
