@@ -36,7 +36,8 @@
 
 #define PASS_BUSY_NS (20 * NSEC_PER_MSEC) /* at most; see pause_ns() */
 #define PASS_BUSY_MIN_NS NSEC_PER_MSEC
-#define PASS_IDLE_NS (200 * NSEC_PER_MSEC)
+#define PASS_IDLE_NS (200 * NSEC_PER_MSEC) /* at most; see idle_ns() */
+#define STORM_BYTES_PER_S (16 * MIB)
 #define FORMAT_MAX_BYTES (1 * MIB)
 #define KALLSYMS_MAX_BYTES (64 * MIB)
 #define COMMS_EVERY_NS NSEC_PER_SEC
@@ -569,6 +570,17 @@ static uint64_t pause_ns(const struct ftrace *f, uint64_t since_ns)
 	return max_of(PASS_BUSY_MIN_NS, min_of(PASS_BUSY_NS, pause));
 }
 
+/*
+ * Between passes over rings that are nearly empty: a storm may begin just after one, and must not
+ * have filled half a ring by the next. Scoutfs flat out made 10 MB/s on each CPU.
+ */
+static uint64_t idle_ns(const struct ftrace *f)
+{
+	uint64_t half_full_ns = f->ring_kb * KIB / 2 * NSEC_PER_SEC / STORM_BYTES_PER_S;
+
+	return max_of(PASS_BUSY_NS, min_of(PASS_IDLE_NS, half_full_ns));
+}
+
 static uint64_t ftrace_pass(void *arg, enum pump_pass why)
 {
 	struct source *s = arg;
@@ -588,7 +600,7 @@ static uint64_t ftrace_pass(void *arg, enum pump_pass why)
 	look_after_events(s);
 	if (why == PUMP_FLUSH)
 		(void)spool_sync(s->session->spool, NULL, NULL);
-	return busy ? pause_ns(f, since_ns) : PASS_IDLE_NS;
+	return busy ? pause_ns(f, since_ns) : idle_ns(f);
 }
 
 static int ftrace_start(struct source *s, struct err *e)
