@@ -400,6 +400,49 @@ static void finished_twice_it_is_the_same(void)
 	kit_folder_remove(&b);
 }
 
+/* The process with the most events in the real pages. */
+#define BUSY_NAME "kworker/u4:9"
+#define BUSY_PID 298u
+
+/* Lines of trace-cmd's report of a bundle that show the process @name-@pid. */
+static unsigned long shown(const struct kit_folder *out, const char *name, unsigned int pid)
+{
+	struct text seen = {0};
+	unsigned long n;
+
+	(void)kit_run(&seen,
+		      "tar --zstd -xOf %s/" BUNDLE " " STEM "/trace.dat >%s/t.dat && "
+		      "trace-cmd report -i %s/t.dat 2>/dev/null | grep -c -- ' %s-%u '",
+		      out->path, out->path, out->path, name, pid);
+	n = strtoul(text_c(&seen), NULL, 10);
+	text_free(&seen);
+	return n;
+}
+
+/* A pid that was used again: trace-cmd takes any of several names, so it is given the newest only.
+ */
+static void of_a_pids_names_the_newest_counts(void)
+{
+	struct kit_folder dir = make_session(ENDED), a = kit_folder_make(), b = kit_folder_make();
+	struct record_result ret;
+	unsigned long before;
+
+	CHECK_EQ(finish_it(&dir, &a, &ret, NULL), 0);
+	text_free(&ret.json);
+	before = shown(&a, BUSY_NAME, BUSY_PID);
+	CHECK(before > 0);
+	CHECK_EQ(kit_run(NULL, "printf '%u older\\n%u newest\\nno pid\\n' >>%s/comms", BUSY_PID,
+			 BUSY_PID, dir.path),
+		 0);
+	CHECK_EQ(finish_it(&dir, &b, &ret, NULL), 0);
+	text_free(&ret.json);
+	CHECK_EQ(shown(&b, "newest", BUSY_PID), before);
+	CHECK_EQ(shown(&b, BUSY_NAME, BUSY_PID), 0);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&a);
+	kit_folder_remove(&b);
+}
+
 static void a_bundle_that_is_there_stays(void)
 {
 	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
@@ -618,6 +661,7 @@ int main(void)
 	static const struct test_case cases[] = {
 		TEST(every_tool_reads_the_bundle),
 		TEST(finished_twice_it_is_the_same),
+		TEST(of_a_pids_names_the_newest_counts),
 		TEST(a_bundle_that_is_there_stays),
 		TEST(given_up_it_leaves_nothing),
 		TEST(a_damaged_chunk_is_left_out_and_named),
