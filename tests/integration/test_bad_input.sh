@@ -7,7 +7,7 @@
 #     sudo SCOUTFS_TRACE=build/src/scoutfs-trace SIM=build/tests/sim/sim tests/integration/test_bad_input.sh
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
-begin setpriv mount
+begin setpriv mount timeout
 
 test_cleanup() {
 	umount "$work/small" "$work/full" 2>/dev/null
