@@ -277,7 +277,14 @@ static bool save_and_say(const char *run_dir, const char *suffix)
 	struct err e = {0};
 	int r;
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0) {
+		log_warning("the tracing instance " INSTANCE_PREFIX "%s of a recorder that died is "
+			    "removed; which folder it recorded to is not known, so its last second "
+			    "is lost",
+			    suffix);
+		return true;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return true;
 	r = leftover_drain(fd, text_c(&path), &e);
 	if (r < 0) {

@@ -375,6 +375,48 @@ static void write_stop(struct json_writer *w, const struct manifest *m)
 	json_object_end(w);
 }
 
+static int by_time(const void *va, const void *vb)
+{
+	uint64_t a = json_get_u64(*(const struct json_value *const *)va, "monotonic_ns", 0);
+	uint64_t b = json_get_u64(*(const struct json_value *const *)vb, "monotonic_ns", 0);
+
+	return a < b ? -1 : a > b;
+}
+
+/*
+ * The suspects by the time of what they saw: an event and a line of the same moment reach the
+ * recorder by different ways. Owned by the caller; NULL when there are none (or no memory).
+ */
+static const struct json_value **suspects_of(const struct manifest *m, size_t *ret_count)
+{
+	const struct json_value *v, **list;
+	size_t line = 0, count = 0;
+
+	while (folder_next(m->folder, "suspect", &line))
+		count++;
+	list = count ? calloc(count, sizeof(*list)) : NULL;
+	*ret_count = 0;
+	line = 0;
+	while (list && *ret_count < count && (v = folder_next(m->folder, "suspect", &line)))
+		list[(*ret_count)++] = v;
+	if (list)
+		qsort(list, *ret_count, sizeof(*list), by_time);
+	return list;
+}
+
+static void write_suspects(struct json_writer *w, const struct manifest *m)
+{
+	CLEANUP(freep) const struct json_value **list = NULL;
+	size_t count;
+
+	list = suspects_of(m, &count);
+	json_key(w, "suspects");
+	json_array(w);
+	for (size_t i = 0; i < count; i++)
+		json_copy(w, list[i]);
+	json_array_end(w);
+}
+
 static void write_all(struct json_writer *w, const struct manifest *m, const char *key,
 		      const char *kind)
 {
@@ -471,7 +513,7 @@ void manifest_write_json(const struct manifest *m, struct text *out)
 	json_kv_bool(&w, "complete", m->complete);
 	json_kv_bool(&w, "died", m->died);
 	write_stop(&w, m);
-	write_all(&w, m, "suspects", "suspect");
+	write_suspects(&w, m);
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
 		copy_fact(&w, m, facts[i]);
 	json_key(&w, "sources");
@@ -518,22 +560,21 @@ static void summarise_end(const struct manifest *m, struct text *out)
 
 static void summarise_suspects(const struct manifest *m, struct text *out)
 {
-	const struct json_value *v;
-	size_t i, line = 0;
+	CLEANUP(freep) const struct json_value **list = NULL;
+	size_t count;
 	char when[40];
 
-	for (i = 0; (v = folder_next(m->folder, "suspect", &line)); i++) {
-		if (i == 0)
-			text_str(out, "Suspects on the way there (UTC):\n");
-		if (i < 50)
-			text_printf(
-				out, "  %s  %-20s %.160s\n",
-				format_utc(json_get_u64(v, "realtime_ns", 0), when, sizeof(when)),
-				json_get_str(v, "trigger", "?"), json_get_str(v, "text", ""));
-	}
-	if (i > 50)
-		text_printf(out, "  and %zu more, in manifest.json\n", i - 50);
-	if (i)
+	list = suspects_of(m, &count);
+	if (count)
+		text_str(out, "Suspects on the way there (UTC):\n");
+	for (size_t i = 0; i < min_of(count, (size_t)50); i++)
+		text_printf(out, "  %s  %-20s %.160s\n",
+			    format_utc(json_get_u64(list[i], "realtime_ns", 0), when, sizeof(when)),
+			    json_get_str(list[i], "trigger", "?"),
+			    json_get_str(list[i], "text", ""));
+	if (count > 50)
+		text_printf(out, "  and %zu more, in manifest.json\n", count - 50);
+	if (count)
 		text_str(out, "\n");
 }
 

@@ -31,7 +31,7 @@ static const char clocks_columns[] = "monotonic_ns,realtime_ns,boottime_ns,tai_n
 struct clocks {
 	struct spool_stream *stream;
 	struct loop_source *timer;
-	struct instance instance; /* on the local clock */
+	struct instance instance; /* on the clock of the kernel log */
 	bool have_instance;
 	int64_t offset_ns; /* REALTIME - MONOTONIC at the last anchor */
 	unsigned int steps;
@@ -114,7 +114,7 @@ static int make_instance(struct source *s)
 	if (r < 0)
 		return r;
 	c->have_instance = true;
-	r = instance_set_clock(&c->instance, "local", NULL);
+	r = instance_set_clock(&c->instance, "perf", NULL);
 	return r < 0 ? r : instance_set_size(&c->instance, LOCAL_RING_KB, &granted_kb, NULL);
 }
 
