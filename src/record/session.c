@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The lifecycle of a recording: check, folder, sources (off), prologue durable, triggers armed and
- * proved, sources on; wait; freeze, drain, durable, bundle.
+ * The lifecycle of a recording: folder, sources (off), prologue durable, trace on, triggers armed
+ * and proved, the other sources on; wait; freeze, drain, durable, bundle.
  *
  * record_run() is to be read from top to bottom. It is crash-only: from the moment the facts are
  * durable the folder alone is enough to make the bundle, and the normal end uses nothing else
@@ -443,10 +443,17 @@ static int arm_triggers(struct session *s, struct err *e)
 	return 0;
 }
 
-static int start_sources(struct session *s, struct err *e)
+/*
+ * The trace first, before the triggers are armed: the kernel calls probes in the order in which
+ * they were enabled, so an event is in the recording before the watch can tell of it, and a freeze
+ * that follows at once finds it there. The others after, so that the kernel log meets armed
+ * triggers.
+ */
+static int start_sources(struct session *s, bool trace, struct err *e)
 {
 	for (size_t i = 0; i < s->source_count; i++) {
-		int r = s->sources[i].ops->start(&s->sources[i], e);
+		struct source *src = &s->sources[i];
+		int r = trace == (src->ops == &source_ftrace_ops) ? src->ops->start(src, e) : 0;
 
 		if (r < 0)
 			return r;
@@ -711,7 +718,7 @@ static int control_status(void *arg, struct text *json)
 	return session_status_json(arg, json);
 }
 
-/* Everything up to the first event. */
+/* Everything up to the moment from which a trigger counts. */
 static int arm(struct session *s, struct err *e)
 {
 	int r = open_loop(s, e);
@@ -740,6 +747,8 @@ static int arm(struct session *s, struct err *e)
 	if (r == 0)
 		r = make_prologue_durable(s, e);
 	if (r == 0)
+		r = start_sources(s, true, e);
+	if (r == 0)
 		r = arm_triggers(s, e);
 	if (r == 0)
 		r = loop_run_for(s->loop, 0, e);
@@ -755,7 +764,7 @@ static int record(struct session *s, struct err *e)
 	s->state = SESSION_RECORDING;
 	s->armed_mono_ns = clock_mono_ns();
 	s->armed_real_ns = clock_real_ns();
-	r = start_sources(s, e);
+	r = start_sources(s, false, e);
 	if (r == 0)
 		r = start_timers(s, e);
 	if (r == 0)
