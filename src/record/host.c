@@ -62,7 +62,8 @@ static bool take_field(const char **at, char *buf, size_t size)
 			c = (char)((p[0] - '0') << 6 | (p[1] - '0') << 3 | (p[2] - '0'));
 			p += 3;
 		}
-		if (n + 1 >= size)
+		/* No name holds a NUL; taken as one it would end the string early. */
+		if (c == '\0' || n + 1 >= size)
 			return false;
 		buf[n++] = c;
 	}
