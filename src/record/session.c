@@ -17,7 +17,9 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,6 +41,7 @@
 #define CONTEXT_GRACE_NS (3 * NSEC_PER_SEC) /* a command is killed, its last output written */
 #define CONTEXT_LOOK_NS (5 * NSEC_PER_MSEC)
 #define TICK_NS NSEC_PER_SEC
+#define LOOP_NICE (-10)
 #define SUSPECTS_MAX                                                                \
 	1000 /* of them all are journalled one by one; beyond that they are counted \
 	      */
@@ -292,7 +295,7 @@ static void final(struct session *s, const struct verdict *v)
 	uint64_t now, since;
 
 	/* Before anything else: everything else takes time, and the ring goes round. */
-	if (s->config->after_ns == 0)
+	if (s->config->after_ns == 0 && !s->frozen_ns)
 		freeze(s);
 	s->state = SESSION_AFTER;
 	s->final = *v;
@@ -318,9 +321,10 @@ static void on_verdict(void *arg, const struct verdict *v)
 
 	if (s->state == SESSION_FINISHING)
 		return;
-	/* The watch sees events a moment before the sources run: then it counts from their start.
-	 */
+	/* The watch sees events a moment before all sources run: record() goes on with it. */
 	if (s->state == SESSION_ARMING) {
+		if (v->role == ROLE_FINAL && s->config->after_ns == 0 && !s->frozen_ns)
+			freeze(s);
 		if (s->early.role != ROLE_FINAL)
 			s->early = *v;
 		return;
@@ -513,6 +517,9 @@ static void *context_thread(void *arg)
 	struct context_result result = {0};
 	struct err e = {0};
 
+	/* On Linux the priority belongs to the thread, and the commands inherit it: the loop's is
+	 * not for them. */
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 0);
 	if (context_collect(job->session_fd, job->moment, job->port, job->deadline_ns, &result,
 			    &e) < 0)
 		log_warning("context/%s: %s", job->moment, e.text);
@@ -766,6 +773,8 @@ static int record(struct session *s, struct err *e)
 	if (r < 0)
 		return r;
 	spare_from_oom();
+	/* It sleeps nearly always; a verdict is worth being in time for. */
+	(void)setpriority(PRIO_PROCESS, 0, LOOP_NICE);
 	drop_privileges();
 	log_notice("recording in %s", s->path);
 	log_notice("armed: %s", text_c(&s->proof));

@@ -42,6 +42,8 @@
 #define PROOF_NS (2 * NSEC_PER_SEC)
 #define PROBE_TRIES 100
 #define PROBE_NAP_NS 100000
+#define EARLY_LOOKS 20 /* for a line that the kernel was writing just then */
+#define EARLY_NAP_NS 100000
 
 struct event_trigger {
 	struct trigger *trigger;
@@ -771,6 +773,11 @@ static void keep_armed(struct event_trigger *t)
 		not_armed(t->trigger, "its event has gone: the module was unloaded");
 		return;
 	}
+	/* In the order of the start: the kernel's own stop first. */
+	if (t->traceoff) {
+		t->traceoff = false;
+		(void)set_traceoff(t->lane->watch, t, NULL);
+	}
 	if (instance_set_filter(&t->lane->instance, s->system, s->event, s->filter, &e) < 0 ||
 	    enable(t, &e) < 0) {
 		if (!t->gone)
@@ -778,10 +785,6 @@ static void keep_armed(struct event_trigger *t)
 		t->gone = true;
 		not_armed(t->trigger, e.text);
 		return;
-	}
-	if (t->traceoff) {
-		t->traceoff = false;
-		(void)set_traceoff(t->lane->watch, t, NULL);
 	}
 	log_notice("trigger %s is armed again: event %s:%s is back", t->trigger->name, s->system,
 		   s->event);
@@ -840,19 +843,47 @@ static unsigned int enable_all(struct trigger_watch *w)
 	return n;
 }
 
+static bool final_fired(const struct trigger_watch *w)
+{
+	for (const struct event_trigger *t = w->first; t; t = t->next)
+		if (stops_in_kernel(t) && t->trigger->fired)
+			return true;
+	return false;
+}
+
+/*
+ * Between the setting of a traceoff and the enabling of its watch the kernel may have stopped the
+ * ring without a verdict; then it goes on. The watch's own line can be a moment behind the stop.
+ */
+static void undo_early_stop(struct trigger_watch *w)
+{
+	static const struct timespec nap = {.tv_nsec = EARLY_NAP_NS};
+
+	if (!w->env->recording || is_on(w->env->recording))
+		return;
+	for (int i = 0; i < EARLY_LOOKS && !final_fired(w); i++) {
+		(void)nanosleep(&nap, NULL);
+		for (size_t l = 0; l < w->lane_count; l++)
+			lane_read(w->lanes[l]);
+	}
+	if (!final_fired(w))
+		(void)instance_write(w->env->recording, "tracing_on", "1", NULL);
+}
+
 /**
  * trigger_watch_start() - prove the lanes and let the events flow
  * @w:         after every event trigger was armed
  * @ret_proof: appended to: "2 events watched (marker seen after 0.2 ms)"; nothing without events
  * @e:         filled on failure
  *
- * Runs the loop for up to 2 s. Events are enabled after it, so no verdict comes before the end of
- * arming.
+ * Runs the loop for up to 2 s. Events are enabled last, when the kernel's own stop is in place:
+ * a verdict may come from then on, before this returns.
  *
  * Return: 0; a negative errno of the loop.
  */
 int trigger_watch_start(struct trigger_watch *w, struct text *ret_proof, struct err *e)
 {
+	CLEANUP(text_free) struct text stop = {0};
 	uint64_t slowest_ns;
 	unsigned int n;
 	int r;
@@ -868,7 +899,9 @@ int trigger_watch_start(struct trigger_watch *w, struct text *ret_proof, struct 
 	r = prove(w, &slowest_ns, e);
 	if (r < 0)
 		return r;
+	arm_traceoff(w, &stop);
 	n = enable_all(w);
+	undo_early_stop(w);
 	if (n == 0)
 		return 0;
 	text_printf(ret_proof, "%u event%s watched (", n, n == 1 ? "" : "s");
@@ -877,7 +910,7 @@ int trigger_watch_start(struct trigger_watch *w, struct text *ret_proof, struct 
 			    (double)slowest_ns / (double)NSEC_PER_MSEC);
 	else
 		text_str(ret_proof, "marker not seen)");
-	arm_traceoff(w, ret_proof);
+	text_str(ret_proof, text_c(&stop));
 	return 0;
 }
 
