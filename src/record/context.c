@@ -58,25 +58,11 @@ struct row {
 	const char *argv[ARGV_MAX], *other[ARGV_MAX];
 	size_t limit_bytes;	/* 0: 256 KiB */
 	unsigned int timeout_s; /* of a command; 0: 3 */
+	bool once;		/* at the start only: it does not change while a host is up */
 };
 
 static const struct row rows[] = {
-	/* What is running. */
-	{"uname.txt", ROW_COMMAND, .argv = {"uname", "-a"}},
-	{"os-release.txt", ROW_FILE, .from = {"/etc/os-release", "/usr/lib/os-release"}},
-	{"cmdline.txt", ROW_FILE, .from = {"/proc/cmdline"}},
-	{"modules.txt", ROW_FILE, .from = {"/proc/modules"}},
-	{"scoutfs-module.txt", ROW_FILES,
-	 .from = {"/sys/module/scoutfs/version", "/sys/module/scoutfs/srcversion",
-		  "/sys/module/scoutfs/taint", "/sys/module/scoutfs/refcnt"}},
-	{"scoutfs-modinfo.txt", ROW_COMMAND, .argv = {"modinfo", "scoutfs"}},
-	{"packages.txt", ROW_COMMAND, .argv = {"rpm", "-qa", "*scoutfs*"},
-	 .other = {"dpkg-query", "-W", "*scoutfs*"}},
-	{"cpu.txt", ROW_COMMAND, .argv = {"lscpu"}, .other = {"head", "-n", "30", "/proc/cpuinfo"}},
-	{"uptime.txt", ROW_FILE, .from = {"/proc/uptime"}},
-	{"time.txt", ROW_COMMAND, .argv = {"chronyc", "-n", "tracking"}, .other = {"timedatectl"}},
-
-	/* scoutfs. */
+	/* scoutfs first: at the end of a node there may be no time for more. */
 	{"scoutfs-sysfs.txt", ROW_SYSFS, .limit_bytes = MIB},
 	{"scoutfs-counters.txt", ROW_COUNTERS, .limit_bytes = MIB},
 	{"scoutfs-debugfs.txt", ROW_DEBUGFS, .limit_bytes = MIB},
@@ -84,6 +70,23 @@ static const struct row rows[] = {
 	{"mounts.txt", ROW_FILE, .from = {"/proc/self/mounts"}},
 	{"mountinfo.txt", ROW_FILE, .from = {"/proc/self/mountinfo"}},
 	{"diskstats.txt", ROW_FILE, .from = {"/proc/diskstats"}},
+
+	/* What is running. */
+	{"uname.txt", ROW_COMMAND, .argv = {"uname", "-a"}, .once = true},
+	{"os-release.txt", ROW_FILE, .from = {"/etc/os-release", "/usr/lib/os-release"},
+	 .once = true},
+	{"cmdline.txt", ROW_FILE, .from = {"/proc/cmdline"}, .once = true},
+	{"modules.txt", ROW_FILE, .from = {"/proc/modules"}},
+	{"scoutfs-module.txt", ROW_FILES,
+	 .from = {"/sys/module/scoutfs/version", "/sys/module/scoutfs/srcversion",
+		  "/sys/module/scoutfs/taint", "/sys/module/scoutfs/refcnt"}},
+	{"scoutfs-modinfo.txt", ROW_COMMAND, .argv = {"modinfo", "scoutfs"}, .once = true},
+	{"packages.txt", ROW_COMMAND, .argv = {"rpm", "-qa", "*scoutfs*"},
+	 .other = {"dpkg-query", "-W", "*scoutfs*"}, .once = true},
+	{"cpu.txt", ROW_COMMAND, .argv = {"lscpu"}, .other = {"head", "-n", "30", "/proc/cpuinfo"},
+	 .once = true},
+	{"uptime.txt", ROW_FILE, .from = {"/proc/uptime"}},
+	{"time.txt", ROW_COMMAND, .argv = {"chronyc", "-n", "tracking"}, .other = {"timedatectl"}},
 
 	/* The network. */
 	{"ip-addr.txt", ROW_COMMAND, .argv = {"ip", "-d", "addr", "show"}},
@@ -722,6 +725,8 @@ int context_collect_at(const char *root, int session_fd, const char *moment, uin
 		struct collection c = {
 			.row = &rows[i], .root = root, .port = port, .deadline_ns = deadline_ns};
 
+		if (rows[i].once && strcmp(moment, "start") != 0)
+			continue;
 		r = do_row(&c, dir_fd, &index, e);
 		text_free(&c.out);
 		text_free(&c.how);

@@ -517,9 +517,12 @@ static void *context_thread(void *arg)
 	struct context_result result = {0};
 	struct err e = {0};
 
-	/* On Linux the priority belongs to the thread, and the commands inherit it: the loop's is
-	 * not for them. */
-	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 0);
+	/*
+	 * On Linux the priority belongs to the thread, and commands inherit it: the loop's is not
+	 * for the start. At the end the bundle waits, on a host that may have little time left.
+	 */
+	if (strcmp(job->moment, "end") != 0)
+		(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 0);
 	if (context_collect(job->session_fd, job->moment, job->port, job->deadline_ns, &result,
 			    &e) < 0)
 		log_warning("context/%s: %s", job->moment, e.text);

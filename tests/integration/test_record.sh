@@ -53,7 +53,7 @@ members() {
 	local path
 	(cd "$work/b" && find . -type f ! -name manifest.json -printf '%P %s\n' | sort) >"$work/found"
 	m '.members[] | "\(.path) \(.bytes)"' | sort | diff - "$work/found" || return 1
-	for path in summary.txt kernel.log packets.pcap trace.dat context/start/uname.txt context/end/uname.txt; do
+	for path in summary.txt kernel.log packets.pcap trace.dat context/start/uname.txt context/end/ip-addr.txt; do
 		[ -s "$work/b/$path" ] || { echo "$path is missing or empty"; return 1; }
 	done
 	grep -q "$(uname -r)" "$work/b/context/start/uname.txt"

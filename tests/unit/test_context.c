@@ -225,6 +225,30 @@ static void deadline_skips_and_says_so(void)
 	CHECK(said && commands);
 }
 
+/* What does not change is in the picture of the start alone: the bundle waits for the other one. */
+static void the_end_leaves_out_what_cannot_change(void)
+{
+	struct fakehost h = fakehost_make();
+	struct context_result result = {0};
+	struct err e = {0};
+	char path[PATH_MAX];
+	bool release, meminfo;
+	int fd, r;
+
+	fakehost_text(&h, "etc/os-release", "NAME=x\n");
+	fakehost_text(&h, "proc/meminfo", "MemTotal: 1 kB\n");
+	fakehost_folder(&h, "session");
+	fakehost_path(&h, "session", path, sizeof(path));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = context_collect_at(h.root, fd, "end", 0, clock_mono_ns() + plenty_ns, &result, &e);
+	meminfo = faccessat(fd, "context/end/meminfo.txt", F_OK, 0) == 0;
+	release = faccessat(fd, "context/end/os-release.txt", F_OK, 0) == 0;
+	(void)close(fd);
+	fakehost_remove(&h);
+	CHECK_EQ(r, 0);
+	CHECK(meminfo && !release);
+}
+
 static void long_files_are_cut_and_say_so(void)
 {
 	struct fakehost h = fakehost_make();
@@ -338,6 +362,7 @@ static void fence_agents_files_are_named_only(void)
 TEST_MAIN(TEST(sysfs_and_counters_are_taken), TEST(debugfs_safe_files_only),
 	  TEST(dangerous_files_are_never_opened), TEST(missing_files_say_so),
 	  TEST(index_lists_every_file), TEST(deadline_skips_and_says_so),
-	  TEST(long_files_are_cut_and_say_so), TEST(fifo_in_the_place_of_a_file_does_not_block),
-	  TEST(commands_are_run), TEST(both_moments_stand_side_by_side), TEST(secrets_are_left_out),
+	  TEST(the_end_leaves_out_what_cannot_change), TEST(long_files_are_cut_and_say_so),
+	  TEST(fifo_in_the_place_of_a_file_does_not_block), TEST(commands_are_run),
+	  TEST(both_moments_stand_side_by_side), TEST(secrets_are_left_out),
 	  TEST(fence_agents_files_are_named_only))
