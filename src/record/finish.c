@@ -58,6 +58,7 @@ struct finisher {
 	int output_fd, bundle_fd;
 	char bundle_name[300], hidden_name[320];
 	bool hidden_exists;
+	bool trace_unreadable; /* its head is damaged: there are pages, but no trace.dat */
 };
 
 static void finisher_done(struct finisher *f)
@@ -151,6 +152,42 @@ static int load_moment(struct finisher *f, const char *moment, struct err *e)
 	return r;
 }
 
+static uint32_t ring_cpus(const struct finisher *f)
+{
+	uint64_t cpus = json_get_u64(folder_source(&f->folder, "ftrace"), "cpus", 1);
+
+	return (uint32_t)max_of(min_of(cpus, UINT64_C(65536)), UINT64_C(1));
+}
+
+/* Ring pages that the facts do not know would make a trace.dat that nobody can read. */
+static int drop_misfits(struct finisher *f, struct err *e)
+{
+	struct ringpage_layout layout;
+	uint32_t cpus = ring_cpus(f);
+	size_t kept = 0;
+
+	folder_ring_layout(&f->folder, &layout);
+	for (size_t i = 0; i < f->set.entry_count; i++) {
+		const struct segment_entry *en = &f->set.entries[i];
+		struct segment_damage *more;
+
+		if (en->chunk.stream != CHUNK_RING ||
+		    (en->chunk.id < cpus && en->chunk.raw_bytes % layout.page_bytes == 0)) {
+			f->set.entries[kept++] = *en;
+			continue;
+		}
+		more = realloc(f->set.damage, (f->set.damage_count + 1) * sizeof(*more));
+		if (!more)
+			return err_nomem(e);
+		f->set.damage = more;
+		more += f->set.damage_count++;
+		*more = (struct segment_damage){.at = en->at, .bytes = en->chunk.frame_bytes};
+		(void)snprintf(more->file, sizeof(more->file), SEGMENT_NAME, en->file);
+	}
+	f->set.entry_count = kept;
+	return 0;
+}
+
 static int load_folder(struct finisher *f, bool verify, struct err *e)
 {
 	int fd = f->config->session_fd;
@@ -159,6 +196,8 @@ static int load_folder(struct finisher *f, bool verify, struct err *e)
 	r = folder_load(fd, f->config->session_path, &f->folder, e);
 	if (r == 0)
 		r = segment_set_load(fd, verify, &f->set, e);
+	if (r == 0)
+		r = drop_misfits(f, e);
 	if (r == 0)
 		r = manifest_survey(&f->folder, &f->set, &f->manifest, e);
 	if (r == 0)
@@ -180,29 +219,41 @@ static int load_folder(struct finisher *f, bool verify, struct err *e)
 
 static int measure_rings(struct finisher *f, struct err *e)
 {
-	struct ringpage_layout layout;
-
-	folder_ring_layout(&f->folder, &layout);
-	f->cpus = (uint32_t)min_of(json_get_u64(folder_source(&f->folder, "ftrace"), "cpus", 1),
-				   UINT64_C(65536));
-	f->cpus = max_of(f->cpus, 1u);
+	f->cpus = ring_cpus(f);
 	f->cpu_bytes = calloc(f->cpus, sizeof(*f->cpu_bytes));
 	if (!f->cpu_bytes)
 		return err_nomem(e);
 	for (size_t i = 0; i < f->set.entry_count; i++) {
 		const struct chunk *c = &f->set.entries[i].chunk;
 
-		if (c->stream != CHUNK_RING)
-			continue;
-		if (c->id >= f->cpus || c->raw_bytes % layout.page_bytes)
-			return err_set(e, -EBADMSG,
-				       "%s: the spool has ring pages that do not fit its facts; "
-				       "the folder "
-				       "is kept as it is",
-				       f->config->session_path);
-		f->cpu_bytes[c->id] += c->raw_bytes;
+		if (c->stream == CHUNK_RING)
+			f->cpu_bytes[c->id] += c->raw_bytes;
 	}
 	return 0;
+}
+
+/* Its own checksum is in it; what it holds is counted, since its header may say anything. */
+static bool head_is_sound(const struct text *head, uint64_t *ret_raw)
+{
+	unsigned long long raw = ZSTD_getFrameContentSize(head->s, head->len);
+	ZSTD_inBuffer in = {head->s, head->len, 0};
+	CLEANUP(freep) uint8_t *bytes = malloc(ZSTD_DStreamOutSize());
+	ZSTD_DStream *z = ZSTD_createDStream();
+	uint64_t got = 0;
+	size_t left = 1;
+
+	while (bytes && z && left && !ZSTD_isError(left)) {
+		ZSTD_outBuffer out = {bytes, ZSTD_DStreamOutSize(), 0};
+		size_t before = in.pos;
+
+		left = ZSTD_decompressStream(z, &out, &in);
+		got += out.pos;
+		if (out.pos == 0 && in.pos == before)
+			break;
+	}
+	(void)ZSTD_freeDStream(z);
+	*ret_raw = got;
+	return left == 0 && got == raw && in.pos == in.size;
 }
 
 static const char **load_cpu_stats(struct finisher *f)
@@ -249,14 +300,17 @@ static int make_trace_tail(struct finisher *f, struct err *e)
 	const struct json_value *facts = folder_source(&f->folder, "ftrace");
 	CLEANUP(text_free) struct text all_comms = {0}, comms = {0};
 	CLEANUP(freep) const char **stats = NULL;
-	unsigned long long raw;
 	int r;
 
-	raw = ZSTD_getFrameContentSize(f->trace_head.s, f->trace_head.len);
-	if (raw == ZSTD_CONTENTSIZE_ERROR || raw == ZSTD_CONTENTSIZE_UNKNOWN)
-		return err_set(e, -EBADMSG, "%s/%s is damaged", f->config->session_path,
-			       SESSION_TRACE_HEAD);
-	f->trace_head_raw = raw;
+	if (!head_is_sound(&f->trace_head, &f->trace_head_raw)) {
+		f->trace_head_raw = 0;
+		f->trace_unreadable = true;
+		return manifest_spoil(
+			&f->manifest, "ftrace",
+			"the event formats saved in " SESSION_TRACE_HEAD
+			" are damaged: the recorded pages cannot be read without them",
+			e);
+	}
 	r = load_small(f, SPOOL_COMMS, COMMS_MAX_BYTES, &all_comms, e);
 	if (r == 0)
 		r = newest_comms(&all_comms, &comms, e);
@@ -503,6 +557,12 @@ static int name_bundle(struct finisher *f, struct record_result *ret, struct err
 	if (snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", dir, f->bundle_name) >=
 	    (int)sizeof(ret->bundle))
 		log_warning("the bundle's path is too long to be printed; it is in %s", dir);
+	if (f->trace_unreadable) {
+		(void)snprintf(ret->session, sizeof(ret->session), "%s", f->config->session_path);
+		log_error("trace.dat is not in the bundle, because %s/%s is damaged; the folder is "
+			  "kept, with the trace pages in it",
+			  f->config->session_path, SESSION_TRACE_HEAD);
+	}
 	ret->complete = f->manifest.complete;
 	manifest_write_result(&f->manifest, ret->bundle, &ret->json);
 	return 0;

@@ -9,6 +9,7 @@
 #include "folder.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 
@@ -111,6 +112,32 @@ static int add_line(struct folder *f, const char *line, size_t n, struct err *e)
 	return 0;
 }
 
+/* Of a journal that is longer than any real one, the end: why the recording stopped is there. */
+static int load_journal_end(int session_fd, struct text *ret, struct err *e)
+{
+	CLEANUP(closep) int fd = file_open_read_at(session_fd, SPOOL_JOURNAL, e);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, -errno, "cannot read %s", SPOOL_JOURNAL);
+	ret->s = malloc(JOURNAL_MAX_BYTES + 1);
+	if (!ret->s)
+		return err_nomem(e);
+	ret->size = JOURNAL_MAX_BYTES + 1;
+	n = file_pread_all(fd, ret->s, JOURNAL_MAX_BYTES,
+			   (uint64_t)st.st_size > JOURNAL_MAX_BYTES
+				   ? (uint64_t)st.st_size - JOURNAL_MAX_BYTES
+				   : 0);
+	if (n < 0)
+		return err_errno(e, (int)n, "cannot read %s", SPOOL_JOURNAL);
+	ret->len = (size_t)n;
+	ret->s[n] = '\0';
+	return 0;
+}
+
 static int load_journal(int session_fd, struct folder *f, struct err *e)
 {
 	CLEANUP(text_free) struct text text = {0};
@@ -121,6 +148,10 @@ static int load_journal(int session_fd, struct folder *f, struct err *e)
 	if (r == -ENOENT) {
 		err_clear(e);
 		return 0;
+	}
+	if (r == -EFBIG) {
+		err_clear(e);
+		r = load_journal_end(session_fd, &text, e);
 	}
 	if (r < 0)
 		return r;

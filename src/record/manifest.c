@@ -314,6 +314,33 @@ int manifest_survey(const struct folder *f, const struct segment_set *set, struc
 	return 0;
 }
 
+/**
+ * manifest_spoil() - note that what a source recorded is there, but cannot be read
+ * @source: "ftrace", ...
+ * @why:    for people
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int manifest_spoil(struct manifest *m, const char *source, const char *why, struct err *e)
+{
+	struct holding *h = holding_named(m, source);
+	struct gap *g = h ? add_gap(h, "damage") : NULL;
+
+	if (!g)
+		return err_nomem(e);
+	g->from_ns = h->first_ns;
+	g->to_ns = h->last_ns;
+	g->count = h->records;
+	(void)snprintf(g->reason, sizeof(g->reason), "%s", why);
+	(void)snprintf(h->status, sizeof(h->status), "failed");
+	(void)snprintf(h->why, sizeof(h->why), "%s", why);
+	h->member = NULL;
+	h->records = h->raw_bytes = 0;
+	h->first_ns = h->last_ns = 0;
+	m->complete = false;
+	return 0;
+}
+
 void manifest_done(struct manifest *m)
 {
 	for (size_t i = 0; i < m->holding_count; i++)
@@ -589,7 +616,8 @@ static void summarise_holdings(const struct manifest *m, struct text *out)
 		if (!h->stream)
 			continue;
 		if (!h->records) {
-			text_printf(out, "  %-13s nothing recorded\n", h->member);
+			text_printf(out, "  %-13s %s\n", h->member ? h->member : h->name,
+				    h->member ? "nothing recorded" : "cannot be read");
 		} else {
 			text_printf(
 				out, "  %-13s %s to %s  %s, %" PRIu64 " records\n", h->member,

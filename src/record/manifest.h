@@ -55,6 +55,7 @@ struct manifest {
 
 int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
 		    struct err *e);
+int manifest_spoil(struct manifest *m, const char *source, const char *why, struct err *e);
 void manifest_done(struct manifest *m);
 int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, struct err *e);
 void manifest_write_json(const struct manifest *m, struct text *out);

@@ -63,7 +63,8 @@ static int remove_session(const char *path, struct err *e)
  * @ret:         as with record_run()
  * @e:           filled on failure
  *
- * On success the folder is removed. On failure it stays, with everything that was recorded.
+ * On success the folder is removed, unless something in it could not go into the bundle: then
+ * ret->session says where it is. On failure it stays, with everything that was recorded.
  *
  * Return: 0; -EBUSY when its recorder still runs; -ENOENT or -EINVAL when it is no session folder;
  * another negative errno.
@@ -89,7 +90,7 @@ int record_recover(const char *session_dir, const char *output_dir, const char *
 						   .session_path = session_dir,
 						   .output_dir = output_dir},
 			   ret, e);
-	if (r < 0)
+	if (r < 0 || ret->session[0])
 		return r;
 	forget(fd, session_dir, run_dir);
 	if (remove_session(session_dir, &why) < 0)

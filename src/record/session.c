@@ -850,7 +850,7 @@ int record_run(const struct record_config *c, struct record_result *ret, struct 
 	/* After the bundle, because the kernel takes its time over removing instances. */
 	trigger_set_disarm(s.triggers);
 	free_sources(&s);
-	if (r == 0 && sealed)
+	if (r == 0 && sealed && !ret->session[0])
 		remove_folder(&s);
 	if (r == -ECANCELED)
 		r = 0;

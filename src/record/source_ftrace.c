@@ -294,14 +294,18 @@ static void load_kallsyms(struct text *ret)
 
 static int save_compressed(int dir_fd, const char *name, const struct text *t, struct err *e)
 {
-	size_t bound = ZSTD_compressBound(t->len), n;
+	size_t bound = ZSTD_compressBound(t->len), n = 0;
 	CLEANUP(freep) void *frame = malloc(bound);
+	ZSTD_CCtx *z = ZSTD_createCCtx();
 	int r;
 
-	if (!frame)
-		return err_nomem(e);
-	n = ZSTD_compress(frame, bound, t->s, t->len, 3);
-	if (ZSTD_isError(n))
+	if (frame && z) {
+		/* The bundle takes it as it is: a damaged one must show. */
+		(void)ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1);
+		n = ZSTD_compress2(z, frame, bound, t->s, t->len);
+	}
+	(void)ZSTD_freeCCtx(z);
+	if (!frame || !z || ZSTD_isError(n))
 		return err_nomem(e);
 	r = file_replace_at(dir_fd, name, frame, n, e);
 	return r == 0 ? file_sync_dir(dir_fd, e) : r;

@@ -41,6 +41,7 @@ static void load_head(void)
 	size_t at = 0, count = 0;
 	char event[128];
 	size_t room;
+	ZSTD_CCtx *z;
 
 	while (realdata_tar_next(&tar, &at, &files[count])) {
 		struct realdata_file *f = &files[count];
@@ -68,7 +69,10 @@ static void load_head(void)
 	realdata_free(&tar);
 	room = ZSTD_compressBound(real.head.len);
 	real.head_zst = (struct text){.s = malloc(room), .size = room};
-	real.head_zst.len = ZSTD_compress(real.head_zst.s, room, real.head.s, real.head.len, 1);
+	z = ZSTD_createCCtx();
+	(void)ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1); /* as the recorder does */
+	real.head_zst.len = ZSTD_compress2(z, real.head_zst.s, room, real.head.s, real.head.len);
+	(void)ZSTD_freeCCtx(z);
 }
 
 static void load_all(void)
@@ -559,6 +563,63 @@ static void a_damaged_chunk_is_left_out_and_named(void)
 	}
 }
 
+/* Event formats that cannot be read cost trace.dat, and the pages stay where they are. */
+static void damaged_formats_cost_the_trace_alone(void)
+{
+	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
+	struct record_result ret;
+	struct text head = {0};
+	struct err e = {0};
+	struct bundle b;
+
+	if (file_load_at(dir.fd, SESSION_TRACE_HEAD, MIB, &head, NULL) < 0)
+		kit_die(SESSION_TRACE_HEAD);
+	head.s[head.len / 2] ^= 0x10;
+	if (unlinkat(dir.fd, SESSION_TRACE_HEAD, 0) < 0)
+		kit_die(SESSION_TRACE_HEAD);
+	save(&dir, SESSION_TRACE_HEAD, head.s, head.len);
+	CHECK_EQ(finish_it(&dir, &out, &ret, &e), 0);
+	CHECK(!ret.complete);
+	CHECK_STR(ret.session, dir.path);
+	CHECK(bundle_read(ret.bundle, &b));
+	CHECK(same(member(&b, "kernel.log"), real.kmsg.bytes, real.kmsg.n));
+	CHECK(strstr(member(&b, "summary.txt")->s, "ftrace        cannot be read"));
+	CHECK_EQ(kit_run(NULL, "tar --zstd -tf %s | grep -q trace.dat", ret.bundle), 1);
+	bundle_free(&b);
+	text_free(&head);
+	text_free(&ret.json);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&out);
+}
+
+/* A journal that something made far too long: its end is what counts. */
+static void an_endless_journal_costs_nothing(void)
+{
+	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
+	struct text journal = {0}, longer = {0};
+	struct record_result ret;
+	struct err e = {0};
+
+	if (file_load_at(dir.fd, SPOOL_JOURNAL, MIB, &journal, NULL) < 0 ||
+	    unlinkat(dir.fd, SPOOL_JOURNAL, 0) < 0)
+		kit_die(SPOOL_JOURNAL);
+	longer.s = malloc(70 * MIB);
+	longer.size = longer.len = 70 * MIB;
+	if (!longer.s)
+		kit_die("no memory");
+	memset(longer.s, 'x', longer.len);
+	text_str(&longer, "\n");
+	text_add(&longer, journal.s, journal.len);
+	save(&dir, SPOOL_JOURNAL, longer.s, longer.len);
+	CHECK_EQ(finish_it(&dir, &out, &ret, &e), 0);
+	CHECK(ret.complete);
+	text_free(&ret.json);
+	text_free(&journal);
+	text_free(&longer);
+	kit_folder_remove(&dir);
+	kit_folder_remove(&out);
+}
+
 static void who_died_gets_a_bundle_too(void)
 {
 	struct kit_folder dir = make_session(DIED), out = kit_folder_make();
@@ -665,6 +726,8 @@ int main(void)
 		TEST(a_bundle_that_is_there_stays),
 		TEST(given_up_it_leaves_nothing),
 		TEST(a_damaged_chunk_is_left_out_and_named),
+		TEST(damaged_formats_cost_the_trace_alone),
+		TEST(an_endless_journal_costs_nothing),
 		TEST(who_died_gets_a_bundle_too),
 		TEST(a_folder_with_only_its_facts_will_do),
 		TEST(what_is_no_session_is_refused),
