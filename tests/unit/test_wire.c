@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Packets: captures of a scoutfs cluster in three link types, summed up here and by tshark; then
- * packets made by hand for what those captures lack.
+ * packets made by hand for what those captures lack; then the messages of TCP, one at a time.
  */
 #include <pcap/pcap.h>
 
@@ -352,6 +352,208 @@ static void refuses_what_is_no_ip_packet(void)
 	}
 }
 
+/*
+ * Messages as tcpdump saw them: a client's first greeting and the answer; a LOCK_RECOVER answer of
+ * eight locks. What they say was read off the hex by hand.
+ */
+#define GREETING_REQUEST                                                          \
+	"0200000000000000 0000000000000000 0200000000000000 2800 00 00 00 000000" \
+	"2d97cc473074ff52 0200000000000000 0000000000000000 1c8dbb3480077f72 0200000000000000"
+#define GREETING_RESPONSE                                                         \
+	"0100000000000000 0000000000000000 0200000000000000 2800 00 01 00 000000" \
+	"2d97cc473074ff52 0200000000000000 0100000000000000 1c8dbb3480077f72 0000000000000000"
+#define RECOVER_RESPONSE                                                          \
+	"a100000000000000 0200000000000000 0100000000000000 8801 08 01 00 000000" \
+	"0800000000000000"                                                        \
+	"0000000000000000 0000000000000000 0000000000000000 00 04 04 0000000000"  \
+	"0b00000000000000 03 03 000000000000"                                     \
+	"0004000000000000 0000000000000000 0000000000000000 00 10 00 0000000000"  \
+	"2c00000000000000 01 02 000000000000"
+
+static void messages_say_what_their_bytes_say(void)
+{
+	struct build b = {0};
+	struct wire_message m;
+	struct wire_greeting g;
+	struct wire_lock l;
+	char key[96];
+
+	put(&b, GREETING_REQUEST);
+	CHECK_EQ(b.n, WIRE_MESSAGE_BYTES + WIRE_GREETING_BYTES);
+	CHECK(wire_message_parse(b.b, &m));
+	CHECK(m.seq == 2 && m.recv_seq == 0 && m.id == 2 && m.data_len == 40);
+	CHECK(m.command == 0 && !m.response && m.error == 0);
+	CHECK_EQ(wire_message_sender(&m), WIRE_FROM_CLIENT);
+	CHECK(wire_greeting_parse(b.b + 32, 40, &g));
+	CHECK(!wire_greeting_parse(b.b + 32, 39, &g));
+	CHECK(g.fsid == UINT64_C(0x52ff743047cc972d) && g.version == 2 && g.server_term == 0);
+	CHECK(g.rid == UINT64_C(0x727f078034bb8d1c) && g.flags == WIRE_GREETING_QUORUM);
+
+	b.n = 0;
+	put(&b, GREETING_RESPONSE);
+	CHECK(wire_message_parse(b.b, &m));
+	CHECK(m.response && m.seq == 1 && m.id == 2);
+	CHECK_EQ(wire_message_sender(&m), WIRE_FROM_SERVER);
+	CHECK(wire_greeting_parse(b.b + 32, 40, &g));
+	CHECK(g.server_term == 1 && g.flags == 0);
+
+	b.n = 0;
+	put(&b, RECOVER_RESPONSE);
+	CHECK(wire_message_parse(b.b, &m));
+	CHECK(m.command == WIRE_LOCK_RECOVER && m.response && m.data_len == 8 + 8 * 48);
+	CHECK_EQ(wire_message_sender(&m), WIRE_FROM_CLIENT);
+	CHECK(wire_lock_parse(b.b + 40, 48, &l));
+	CHECK(!wire_lock_parse(b.b + 40, 47, &l));
+	CHECK_STR(wire_key_format(&l.key, key, sizeof(key)), "4.0.4.0.0.0");
+	CHECK(l.write_seq == 11 && l.old_mode == 3 && l.new_mode == 3);
+	CHECK(wire_lock_parse(b.b + 88, 48, &l));
+	CHECK_STR(wire_key_format(&l.key, key, sizeof(key)), "16.1024.0.0.0.0");
+	CHECK(memcmp(l.key_bytes, b.b + 88, sizeof(l.key_bytes)) == 0);
+	CHECK(l.write_seq == 44 && l.old_mode == 1 && l.new_mode == 2);
+}
+
+static void what_is_written_reads_the_same(void)
+{
+	struct wire_message m = {.seq = UINT64_C(0x0102030405060708),
+				 .recv_seq = UINT64_MAX,
+				 .id = UINT64_C(1) << 63,
+				 .command = WIRE_GET_LOG_MERGE,
+				 .response = true,
+				 .error = 1},
+			    again;
+	struct wire_lock l = {.key = {UINT64_C(1) << 40, 2, UINT64_MAX, 16, 28, 255},
+			      .write_seq = 77,
+			      .old_mode = 2,
+			      .new_mode = 3},
+			 l_again;
+	struct wire_greeting g = {1, 2, 3, 4, 5}, g_again;
+	uint8_t bytes[WIRE_MESSAGE_BYTES], lock[WIRE_LOCK_BYTES], greeting[WIRE_GREETING_BYTES];
+	char key[96];
+
+	wire_message_write(&m, bytes);
+	CHECK(wire_message_parse(bytes, &again));
+	CHECK(again.seq == m.seq && again.recv_seq == m.recv_seq && again.id == m.id);
+	CHECK(again.command == m.command && again.response && again.error == 1);
+	wire_lock_write(&l, lock);
+	CHECK(wire_lock_parse(lock, sizeof(lock), &l_again));
+	CHECK_STR(wire_key_format(&l_again.key, key, sizeof(key)),
+		  "16.1099511627776.28.2.18446744073709551615.255");
+	CHECK(l_again.write_seq == 77 && l_again.old_mode == 2 && l_again.new_mode == 3);
+	wire_greeting_write(&g, greeting);
+	CHECK(wire_greeting_parse(greeting, sizeof(greeting), &g_again));
+	CHECK(memcmp(&g, &g_again, sizeof(g)) == 0);
+}
+
+/* One byte of a good header at a time. */
+static void what_scoutfs_would_refuse_is_no_header(void)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} bad[] = {
+		{0, 0},					  /* seq 0 */
+		{16, 0},				  /* id 0 */
+		{24, 41},				  /* a length that a greeting has not */
+		{25, 1},				  /* a longer one */
+		{26, 1},				  /* of another command */
+		{26, 20},				  /* a command that there is not */
+		{26, 255},				  /* */
+		{27, 2},				  /* an unknown flag */
+		{27, 0x81}, {28, 1},			  /* a request with an error */
+		{28, 7},    {29, 1}, {30, 1}, {31, 0x80}, /* padding */
+	};
+	struct build b = {0};
+	struct wire_message m;
+
+	put(&b, GREETING_REQUEST);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		uint8_t was = b.b[bad[i].at];
+
+		CHECK(wire_message_parse(b.b, &m));
+		b.b[bad[i].at] = bad[i].value;
+		if (wire_message_parse(b.b, &m))
+			printf("# taken: byte %zu = %u\n", bad[i].at, bad[i].value);
+		CHECK(!wire_message_parse(b.b, &m));
+		b.b[bad[i].at] = was;
+	}
+
+	/* A response may carry an error, but then no data. */
+	b.n = 0;
+	put(&b, GREETING_RESPONSE);
+	for (unsigned int error = 0; error < 256; error++) {
+		b.b[28] = (uint8_t)error;
+		CHECK_EQ(wire_message_parse(b.b, &m), error == 0);
+		b.b[24] = 0;
+		CHECK_EQ(wire_message_parse(b.b, &m), error >= 1 && error <= 6);
+		b.b[24] = 40;
+	}
+}
+
+/* Names, lengths and senders of requests, as listed from the captures of the real module. */
+static void every_command_has_its_name_length_and_sender(void)
+{
+	static const struct {
+		const char *name, *asks; /* c, s or b: both */
+		int request, response;
+	} want[] = {
+		{"GREETING", "c", 40, 40},
+		{"ALLOC_INODES", "c", 8, 16},
+		{"GET_LOG_TREES", "c", 0, 472},
+		{"COMMIT_LOG_TREES", "c", 472, 0},
+		{"SYNC_LOG_TREES", "s", 0, 0},
+		{"GET_ROOTS", "c", 0, 72},
+		{"GET_LAST_SEQ", "c", 0, 8},
+		{"LOCK", "b", 48, 48},
+		{"LOCK_RECOVER", "s", 32, -1},
+		{"SRCH_GET_COMPACT", "c", 0, 584},
+		{"SRCH_COMMIT_COMPACT", "c", 584, 0},
+		{"GET_LOG_MERGE", "c", 0, 208},
+		{"COMMIT_LOG_MERGE", "c", 208, 0},
+		{"OPEN_INO_MAP", "b", 16, 144},
+		{"GET_VOLOPT", "c", 0, 520},
+		{"SET_VOLOPT", "c", 520, 0},
+		{"CLEAR_VOLOPT", "c", 520, 0},
+		{"RESIZE_DEVICES", "c", 16, 0},
+		{"STATFS", "c", 0, 56},
+		{"FAREWELL", "c", 0, 0},
+	};
+
+	CHECK_EQ(ARRAY_SIZE(want), WIRE_COMMANDS);
+	for (unsigned int c = 0; c < ARRAY_SIZE(want); c++) {
+		struct wire_message request = {.command = (uint8_t)c};
+		struct wire_message response = {.command = (uint8_t)c, .response = true};
+		char asks = want[c].asks[0];
+
+		CHECK_STR(wire_command_name(c), want[c].name);
+		CHECK_EQ(wire_message_sender(&request), asks == 'c'   ? WIRE_FROM_CLIENT
+							: asks == 's' ? WIRE_FROM_SERVER
+								      : WIRE_FROM_EITHER);
+		CHECK_EQ(wire_message_sender(&response), asks == 'c'   ? WIRE_FROM_SERVER
+							 : asks == 's' ? WIRE_FROM_CLIENT
+								       : WIRE_FROM_EITHER);
+		for (int n = 0; n <= 2000; n++) {
+			bool recovered = n >= 8 && n <= 8 + 22 * 48 && (n - 8) % 48 == 0;
+
+			CHECK_EQ(wire_data_fits(c, false, 0, (size_t)n), n == want[c].request);
+			CHECK_EQ(wire_data_fits(c, true, 0, (size_t)n),
+				 want[c].response < 0 ? recovered : n == want[c].response);
+			CHECK_EQ(wire_data_fits(c, true, 3, (size_t)n), n == 0);
+		}
+	}
+	CHECK(!wire_data_fits(20, false, 0, 0));
+	CHECK_STR(wire_command_name(20), "?");
+	CHECK_STR(wire_error_name(0), "none");
+	CHECK_STR(wire_error_name(1), "ENOENT");
+	CHECK_STR(wire_error_name(6), "ENOLINK");
+	CHECK_STR(wire_error_name(7), "?");
+	CHECK_STR(wire_lock_mode_name(0), "null");
+	CHECK_STR(wire_lock_mode_name(3), "write-only");
+	CHECK_STR(wire_lock_mode_name(4), "?");
+	CHECK_STR(wire_quorum_type_name(0), "REQUEST_VOTE");
+	CHECK_STR(wire_quorum_type_name(3), "RESIGNATION");
+	CHECK_STR(wire_quorum_type_name(4), "?");
+}
+
 static void addresses_are_numbers_only(void)
 {
 	static const char *const bad[] = {
@@ -413,5 +615,7 @@ TEST_MAIN(TEST(sums_are_those_of_tshark), TEST(every_real_quorum_datagram_checks
 	  TEST(a_changed_datagram_is_refused), TEST(finds_the_payload_behind_every_header),
 	  TEST(later_fragments_and_other_transports_have_no_ports),
 	  TEST(offloaded_and_cut_packets_give_what_was_captured),
-	  TEST(refuses_what_is_no_ip_packet), TEST(addresses_are_numbers_only),
+	  TEST(refuses_what_is_no_ip_packet), TEST(messages_say_what_their_bytes_say),
+	  TEST(what_is_written_reads_the_same), TEST(what_scoutfs_would_refuse_is_no_header),
+	  TEST(every_command_has_its_name_length_and_sender), TEST(addresses_are_numbers_only),
 	  TEST(any_bytes_are_safe))
