@@ -6,7 +6,7 @@
  *
  * The session writes the head when it arms, so that it is on disk before the first event; finish
  * writes the tail, whose offsets say where each CPU's pages will stand. Both only append to a
- * string: no file is read or written here, and no trace.dat is parsed.
+ * string: no file is read or written here; tracedat_read.c parses what stands here.
  *
  *	head	17 08 44 "tracing" "6" \0, byte order, size of long, u32 page size
  *		"header_page" \0, u64 size, text;  "header_event" \0, u64 size, text

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A trace.dat put together from real pages and formats, read by trace-cmd: it must show the events
- * that the kernel's own text of the same buffer shows, at the stamps that arithmetic gives.
+ * that the kernel's own text of the same buffer shows, at the stamps that arithmetic gives. And a
+ * trace.dat read back: one of trace-cmd's, by the figures that trace-cmd tells of it, and our own.
  */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "base/util.h"
@@ -402,6 +404,214 @@ static void impossible_sizes_are_refused(void)
 	text_free(&out);
 }
 
+static bool span_is(const struct tracedat_span *s, const char *want)
+{
+	return s->n == strlen(want) && memcmp(s->s, want, s->n) == 0;
+}
+
+static bool span_has(const struct tracedat_span *s, const char *want)
+{
+	return memmem(s->s, s->n, want, strlen(want));
+}
+
+/* The figures are those of `trace-cmd dump --all` (3.1.6) of the same file. */
+static void what_trace_cmd_wrote_is_read(void)
+{
+	struct realdata dat = realdata_load("real/fence-leader-v6.dat.zst");
+	struct tracedat_read_head head;
+	struct tracedat_read_tail tail;
+	size_t counts[3] = {0};
+	struct err e = {0};
+
+	CHECK_EQ(tracedat_head_read(dat.bytes, dat.n, &head, &e), 0);
+	CHECK_EQ(head.page_bytes, 4096);
+	CHECK_EQ(head.long_bytes, 8);
+	CHECK_EQ(head.header_page.n, 205);
+	CHECK_EQ(head.header_event.n, 205);
+	CHECK_EQ(head.kallsyms.n, 3943406);
+	CHECK_EQ(head.printk_formats.n, 5729);
+	for (size_t i = 0; i < head.format_count; i++)
+		counts[span_is(&head.formats[i].system, "ftrace")    ? 0
+		       : span_is(&head.formats[i].system, "scoutfs") ? 1
+								     : 2]++;
+	CHECK_EQ(counts[0], 18);
+	CHECK_EQ(counts[1], 208);
+	CHECK_EQ(counts[2], 1);
+	CHECK_EQ(head.formats_skipped, 0);
+	CHECK(memcmp(head.formats[head.format_count - 1].text.s, "name: ", 6) == 0);
+
+	CHECK_EQ(tracedat_tail_read(dat.bytes + head.bytes, dat.n - head.bytes, &tail, &e), 0);
+	CHECK_EQ(tail.cmdlines.n, 3779);
+	CHECK_EQ(tail.cpus, 2);
+	CHECK_EQ(tail.cpu[0].offset, 4198400);
+	CHECK_EQ(tail.cpu[0].bytes, 2330624);
+	CHECK_EQ(tail.cpu[1].offset, 6529024);
+	CHECK_EQ(tail.cpu[1].bytes, 2596864);
+	CHECK_EQ(tail.cpu[1].offset + tail.cpu[1].bytes, dat.n);
+	CHECK_EQ(tail.cpu_stats_count, 2);
+	CHECK(span_has(&tail.cpu_stats[0], "CPU: 0\n"));
+	CHECK(span_has(&tail.cpu_stats[1], "CPU: 1\n"));
+	CHECK(span_has(&tail.uname, "Linux "));
+	CHECK(span_has(&tail.trace_clock, "[local]"));
+	CHECK(!tail.has_real_offset);
+	CHECK_EQ(tail.cpus_skipped + tail.options_skipped, 0);
+	CHECK(head.bytes + tail.bytes <= tail.cpu[0].offset);
+	tracedat_head_done(&head);
+	tracedat_tail_done(&tail);
+	realdata_free(&dat);
+}
+
+static const uint64_t two_cpus[] = {3 * PAGE, 0};
+
+/* Our own file, with the offset given. */
+static struct text own_file(int64_t offset_ns, size_t *ret_head_bytes)
+{
+	struct tracedat_head head = real_head();
+	struct tracedat_tail tail = {.cmdlines = "1 init\n",
+				     .page_bytes = PAGE,
+				     .cpus = 2,
+				     .cpu_bytes = two_cpus,
+				     .real_offset_ns = offset_ns,
+				     .trace_clock = "[mono] local",
+				     .uname = "Linux host 6.1.0 x86_64"};
+	struct text out = {0};
+	struct err e = {0};
+
+	if (tracedat_write_head(&head, &out, &e) < 0)
+		realdata_die("head", e.text);
+	*ret_head_bytes = out.len;
+	if (tracedat_write_tail(&tail, out.len, &out, &e) < 0)
+		realdata_die("tail", e.text);
+	return out;
+}
+
+static void what_we_write_is_read_back(void)
+{
+	static const int64_t offsets[] = {REAL_OFFSET_NS, 0, -1, 999, -1234567};
+
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		struct tracedat_read_head head;
+		struct tracedat_read_tail tail;
+		struct err e = {0};
+		size_t head_bytes;
+		struct text file = own_file(offsets[i], &head_bytes);
+
+		CHECK_EQ(tracedat_head_read(file.s, file.len, &head, &e), 0);
+		CHECK_EQ(head.bytes, head_bytes);
+		CHECK_EQ(head.format_count, real.count);
+		for (size_t k = 0; k < real.count && i == 0; k++) {
+			bool found = false;
+
+			/* ftrace's own come first in a file: compare as sets. */
+			for (size_t m = 0; m < real.count && !found; m++)
+				found = span_is(&head.formats[k].system, real.formats[m].system) &&
+					span_is(&head.formats[k].text, real.formats[m].text);
+			CHECK(found);
+		}
+		CHECK(span_is(&head.header_page, real.header_page));
+		CHECK(span_is(&head.kallsyms, "ffffffff81000000 T _text\n"));
+		CHECK_EQ(tracedat_tail_read(file.s + head.bytes, file.len - head.bytes, &tail, &e),
+			 0);
+		CHECK(span_is(&tail.cmdlines, "1 init\n"));
+		CHECK(tail.has_real_offset);
+		CHECK_EQ(tail.real_offset_ns, offsets[i]);
+		CHECK_EQ(tail.cpus, 2);
+		CHECK_EQ(tail.cpu[0].offset, file.len);
+		CHECK_EQ(tail.cpu[0].bytes, 3 * PAGE);
+		CHECK_EQ(tail.cpu[1].bytes, 0);
+		CHECK(span_is(&tail.uname, "Linux host 6.1.0 x86_64"));
+		CHECK(span_is(&tail.trace_clock, "[mono] local"));
+		tracedat_head_done(&head);
+		tracedat_tail_done(&tail);
+		text_free(&file);
+	}
+}
+
+/* Any beginning of a file asks for more, and says how much: never less than what is missing. */
+static void a_beginning_asks_for_more(void)
+{
+	size_t head_bytes, tail_bytes;
+	struct text file = own_file(5, &head_bytes);
+	struct tracedat_read_head head;
+	struct tracedat_read_tail tail;
+
+	CHECK_EQ(tracedat_head_read(file.s, file.len, &head, NULL), 0);
+	tracedat_head_done(&head);
+	CHECK_EQ(tracedat_tail_read(file.s + head_bytes, file.len - head_bytes, &tail, NULL), 0);
+	tail_bytes = tail.bytes;
+	tracedat_tail_done(&tail);
+	for (size_t n = 0; n < head_bytes; n += n < 1000 ? 1 : 97) {
+		CHECK_EQ(tracedat_head_read(file.s, n, &head, NULL), -EAGAIN);
+		CHECK(head.bytes > n && head.bytes <= head_bytes);
+	}
+	for (size_t n = 0; n < tail_bytes; n++) {
+		CHECK_EQ(tracedat_tail_read(file.s + head_bytes, n, &tail, NULL), -EAGAIN);
+		CHECK(tail.bytes > n && tail.bytes <= tail_bytes);
+	}
+	text_free(&file);
+}
+
+static void other_files_are_refused_with_a_sentence(void)
+{
+	size_t head_bytes;
+	struct text file = own_file(5, &head_bytes);
+	struct tracedat_read_head head;
+	struct err e = {0};
+
+	CHECK_EQ(tracedat_head_read("PK", 2, &head, &e), -EBADMSG);
+	CHECK(strstr(e.text, "no trace.dat"));
+	file.s[10] = '7';
+	CHECK_EQ(tracedat_head_read(file.s, file.len, &head, &e), -ENOTSUP);
+	CHECK(strstr(e.text, "trace-cmd convert"));
+	file.s[10] = '6';
+	file.s[12] = 1;
+	CHECK_EQ(tracedat_head_read(file.s, file.len, &head, &e), -ENOTSUP);
+	CHECK(strstr(e.text, "big-endian"));
+	file.s[12] = 0;
+	file.s[13] = 5;
+	CHECK_EQ(tracedat_head_read(file.s, file.len, &head, &e), -EBADMSG);
+	file.s[13] = 8;
+	file.s[18] = 'X';
+	CHECK_EQ(tracedat_head_read(file.s, file.len, &head, &e), -EBADMSG);
+	file.s[18] = 'h';
+	put_le64(file.s + 30, UINT64_MAX - 5);
+	CHECK_EQ(tracedat_head_read(file.s, file.len, &head, &e), -EFBIG);
+	CHECK(strstr(e.text, "damaged"));
+	text_free(&file);
+}
+
+/* Options as anybody may write them; the numbers as strtoll() takes them. */
+static void options_not_understood_are_counted(void)
+{
+	static const char bytes[] = "\0\0\0\0\0\0\0\0"
+				    "\2\0\0\0"
+				    "options  \0"
+				    "\1\0\4\0\0\0what"
+				    "\1\0\3\0\0\0"
+				    "0x2"
+				    "\7\0\2\0\0\0-7"
+				    "\7\0\0\0\0\0"
+				    "\x63\0\1\0\0\0?"
+				    "\0\0"
+				    "flyrecord\0"
+				    "\0\x10\0\0\0\0\0\0\0\x20\0\0\0\0\0\0"
+				    "\0\x10\0\0\0\0\0\x7f\0\x20\0\0\0\0\0\x7f";
+	struct tracedat_read_tail tail;
+	struct err e = {0};
+
+	CHECK_EQ(tracedat_tail_read(bytes, sizeof(bytes) - 1, &tail, &e), 0);
+	CHECK_EQ(tail.bytes, sizeof(bytes) - 1);
+	CHECK_EQ(tail.options_skipped, 2);
+	CHECK_EQ(tail.real_offset_ns, 1993);
+	CHECK_EQ(tail.cpus_skipped, 1);
+	CHECK_EQ(tail.cpu[0].bytes, 0x2000);
+	CHECK_EQ(tail.cpu[1].bytes, 0);
+	tracedat_tail_done(&tail);
+	CHECK_EQ(tracedat_tail_read("\0\0\0\0\0\0\0\0\2\0\0\0latency  ", 22, &tail, &e), -ENOTSUP);
+	CHECK_EQ(tracedat_tail_read("\0\0\0\0\0\0\0\0\2\0\0\0whatever  ", 22, &tail, &e), -EBADMSG);
+	CHECK_EQ(tracedat_tail_read("\0\0\0\0\0\0\0\0\2\0\0\xff", 12, &tail, &e), -EBADMSG);
+}
+
 static const struct test_case cases[] = {
 	TEST(trace_cmd_shows_wall_clock_to_the_nanosecond),
 	TEST(an_offset_may_be_negative_or_small),
@@ -410,6 +620,11 @@ static const struct test_case cases[] = {
 	TEST(trace_cmd_decodes_with_the_formats_and_finds_the_stats),
 	TEST(the_head_is_laid_out_as_documented),
 	TEST(impossible_sizes_are_refused),
+	TEST(what_trace_cmd_wrote_is_read),
+	TEST(what_we_write_is_read_back),
+	TEST(a_beginning_asks_for_more),
+	TEST(other_files_are_refused_with_a_sentence),
+	TEST(options_not_understood_are_counted),
 };
 
 int main(void)
