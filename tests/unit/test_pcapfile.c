@@ -224,6 +224,30 @@ static void a_file_cut_anywhere_gives_what_is_before(void)
 	}
 }
 
+/* Bits above the link type tell of a checksum; a length on the wire of 0 is somebody's
+ * carelessness. */
+static void what_other_programs_write_is_taken(void)
+{
+	uint8_t file[24 + 16 + 10] = {0};
+	struct pcapfile_reader r = {0};
+	struct pcapfile_packet p;
+	unsigned int packets;
+
+	pcapfile_header((int)UINT32_C(0x14000001), 65535, file);
+	pcapfile_record(1, 10, 0, file + 24);
+	pcapfile_feed(&r, file, sizeof(file));
+	CHECK_EQ(pcapfile_next(&r, &p, NULL), 1);
+	CHECK_EQ(r.link_type, 1);
+	CHECK_EQ(p.on_wire, 10);
+	pcapfile_done(&r);
+
+	put_le32(file, 0xa1b2c3d4);
+	put_le32(file + 28, 999999);
+	CHECK_EQ(read_all(file, sizeof(file), &packets, NULL), 0);
+	put_le32(file + 28, 1000000);
+	CHECK_EQ(read_all(file, sizeof(file), &packets, NULL), -EBADMSG);
+}
+
 TEST_MAIN(TEST(libpcap_reads_what_we_write), TEST(reads_every_kind_as_libpcap_does),
 	  TEST(refuses_what_makes_no_sense_with_a_sentence),
-	  TEST(a_file_cut_anywhere_gives_what_is_before))
+	  TEST(what_other_programs_write_is_taken), TEST(a_file_cut_anywhere_gives_what_is_before))
