@@ -38,6 +38,10 @@ const char *format_bytes(uint64_t bytes, char *buf, size_t size);
 const char *format_duration(uint64_t ns, char *buf, size_t size);
 const char *format_count(uint64_t n, char *buf, size_t size);
 
+/* Columns on a terminal; text_add_clean() made the text. */
+size_t text_width(const char *s, size_t n);
+size_t text_fitting(const char *s, size_t n, size_t columns);
+
 /* One token of a list such as "did you mean": NULL when nothing is near. */
 const char *nearest_name(const char *wanted, const char *const *names, size_t count);
 

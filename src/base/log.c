@@ -28,7 +28,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "utf8.h"
 
 #define PROGRAM "scoutfs-trace"
 
@@ -70,41 +69,6 @@ static const struct {
 	[LOG_INFO] = {"", ""},
 	[LOG_DEBUG] = {"debug: ", "\033[2m"}, /* faint */
 };
-
-/* Columns a character takes: a rough table, enough to keep the live line on one line. */
-static unsigned columns_of(uint32_t c)
-{
-	static const struct {
-		uint32_t first, last;
-	} wide[] = {
-		{0x1100, 0x115f}, {0x2e80, 0xa4cf}, {0xac00, 0xd7a3},	{0xf900, 0xfaff},
-		{0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0x1f300, 0x1faff}, {0x20000, 0x3fffd},
-	};
-
-	if ((c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f))
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(wide); i++)
-		if (c >= wide[i].first && c <= wide[i].last)
-			return 2;
-	return 1;
-}
-
-/* How much of a clean line fits in @columns. */
-static size_t fitting(const char *s, size_t n, unsigned columns)
-{
-	size_t used = 0;
-	uint32_t c;
-
-	while (used < n) {
-		size_t len = utf8_decode(s + used, n - used, &c);
-
-		if (len == 0 || columns_of(c) > columns)
-			break;
-		columns -= columns_of(c);
-		used += len;
-	}
-	return used;
-}
 
 static unsigned terminal_columns(void)
 {
@@ -184,7 +148,7 @@ static void put_live(void)
 	text_str(&t, "\r");
 	/* The last column stays free: a character in it leaves some terminals on the next line. */
 	text_add(&t, text_c(&sink.live),
-		 fitting(text_c(&sink.live), sink.live.len, terminal_columns() - 1));
+		 text_fitting(text_c(&sink.live), sink.live.len, terminal_columns() - 1));
 	text_str(&t, ERASE_REST);
 	if (!text_ok(&t))
 		return;

@@ -375,6 +375,60 @@ const char *format_duration(uint64_t ns, char *buf, size_t size)
 	return format_pair(rounded(ns, hour), 24, "d", "h", buf, size);
 }
 
+/* Columns a character takes: a rough table, enough to keep lines and columns in their places. */
+static size_t columns_of(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} wide[] = {
+		{0x1100, 0x115f}, {0x2e80, 0xa4cf}, {0xac00, 0xd7a3},	{0xf900, 0xfaff},
+		{0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0x1f300, 0x1faff}, {0x20000, 0x3fffd},
+	};
+
+	if ((c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(wide); i++)
+		if (c >= wide[i].first && c <= wide[i].last)
+			return 2;
+	return 1;
+}
+
+/**
+ * text_fitting() - how many of the @n bytes at @s fit in @columns columns of a terminal
+ *
+ * What text_add_clean() made is taken; at anything else it stops. Never ends inside a character.
+ */
+size_t text_fitting(const char *s, size_t n, size_t columns)
+{
+	size_t used = 0;
+	uint32_t c;
+
+	while (used < n) {
+		size_t len = utf8_decode(s + used, n - used, &c);
+
+		if (len == 0 || columns_of(c) > columns)
+			break;
+		columns -= columns_of(c);
+		used += len;
+	}
+	return used;
+}
+
+/** text_width() - the columns that the @n bytes at @s take; as for text_fitting() */
+size_t text_width(const char *s, size_t n)
+{
+	size_t width = 0, used = 0;
+	uint32_t c;
+
+	while (used < n) {
+		size_t len = utf8_decode(s + used, n - used, &c);
+
+		width += len ? columns_of(c) : 1;
+		used += max_of(len, (size_t)1);
+	}
+	return width;
+}
+
 static size_t least(size_t a, size_t b, size_t c)
 {
 	size_t ab = min_of(a, b);

@@ -70,9 +70,11 @@ climbs() { # LAYER FILE LAYER_ABOVE
 	tail "$work/climb.log"
 	return 1
 }
-ok "base cannot call format" climbs 1_base base/err.c format
-ok "format cannot call record" climbs 2_format format/chunk.c record
-ok "record cannot call cmd" climbs 3_record record/loss.c cmd
+ok "base cannot call format" climbs base base/err.c format
+ok "format cannot call record" climbs format format/chunk.c record
+ok "record cannot call report" climbs record record/loss.c report
+ok "report cannot call record" climbs report report/table.c record
+ok "record cannot call cmd" climbs record record/loss.c cmd
 without_tests() { meson setup "$work/bare" "$work/tree" -Dtests=false && ! ninja -C "$work/bare" -t targets all | grep '^tests/'; }
 ok "without tests, none is built" without_tests
 

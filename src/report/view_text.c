@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tables as aligned columns for a person.
+ *
+ * Called through view.c. A table is as wide as its cells. Where the screen is narrower, first
+ * titles are broken into lines, then pictures shrink, then texts, the widest first, and what a text
+ * cell says goes on below; nothing is cut. Without a screen (a pipe, a file) a row stays one line,
+ * for grep. A table whose rows are shown as they come is laid out by its first rows and its
+ * columns' .width.
+ *
+ * A moment is told twice: as time of day, with the date when it is not the trigger's, and counted
+ * from the trigger. What cells say comes from strangers: no control character passes.
+ */
+#include "view.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#define BETWEEN 2     /* blanks between columns */
+#define TEXT_LEAST 12 /* texts are not made narrower than this */
+#define BAR_LEAST 10
+#define BAR_MOST 30
+
+#define BOLD "\033[1m"
+#define FAINT "\033[2m"
+#define PLAIN "\033[0m"
+
+static const char *const mark_colors[] = {
+	[ROW_PLAIN] = "",
+	[ROW_GOOD] = "\033[32m",
+	[ROW_WARNING] = "\033[33m",
+	[ROW_BAD] = "\033[1;31m",
+};
+
+enum part { PART_CELL, PART_FROM_TRIGGER };
+
+/* A column of the screen: a table's column, or one half of it. */
+struct view_column {
+	size_t column;
+	enum part part;
+	bool right;
+	size_t width;
+	double bar_most; /* what a picture of full width stands for */
+};
+
+static const char *color(const struct view *v, const char *sequence)
+{
+	return v->settings.color ? sequence : "";
+}
+
+/* Forms of values. */
+
+static void put_scaled(struct text *out, uint64_t thousandths, const char *unit)
+{
+	char fraction[8];
+	size_t n = 3;
+
+	(void)snprintf(fraction, sizeof(fraction), "%03u", (unsigned int)(thousandths % 1000));
+	while (n && fraction[n - 1] == '0')
+		n--;
+	text_printf(out, "%" PRIu64 "%s%.*s %s", thousandths / 1000, n ? "." : "", (int)n, fraction,
+		    unit);
+}
+
+/* "850 ns", "1.25 ms", "20.211 s", "12 min 5 s": up to three decimals, as latencies are compared.
+ */
+static void put_duration(struct text *out, uint64_t ns)
+{
+	static const struct {
+		const char *unit;
+		uint64_t thousandth_ns;
+	} units[] = {{"us", 1}, {"ms", NSEC_PER_USEC}, {"s", NSEC_PER_MSEC}};
+	char buf[32];
+
+	if (ns < NSEC_PER_USEC) {
+		text_printf(out, "%" PRIu64 " ns", ns);
+		return;
+	}
+	if (ns >= 600 * NSEC_PER_SEC) {
+		text_str(out, format_duration(ns, buf, sizeof(buf)));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		uint64_t per = units[i].thousandth_ns, v = (ns + per / 2) / per;
+
+		if (v < 1000000 || i + 1 == ARRAY_SIZE(units)) {
+			put_scaled(out, v, units[i].unit);
+			return;
+		}
+	}
+}
+
+static uint64_t magnitude(int64_t v)
+{
+	return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+}
+
+static void break_down(const struct view *v, uint64_t real_ns, struct tm *ret)
+{
+	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
+
+	*ret = (struct tm){0};
+	if (v->settings.clock.local)
+		(void)localtime_r(&seconds, ret);
+	else
+		(void)gmtime_r(&seconds, ret);
+}
+
+static bool is_trigger_day(const struct view *v, const struct tm *tm)
+{
+	uint64_t real_ns;
+	struct tm day;
+
+	if (!v->settings.clock.triggered || !view_real(v, v->settings.clock.trigger_ns, &real_ns))
+		return false;
+	break_down(v, real_ns, &day);
+	return day.tm_year == tm->tm_year && day.tm_yday == tm->tm_yday;
+}
+
+/* The forms that --from and --to take, so that a time can be copied there. */
+static void put_time(const struct view *v, struct text *out, uint64_t mono_ns)
+{
+	uint64_t real_ns;
+	struct tm tm;
+
+	if (!view_real(v, mono_ns, &real_ns)) {
+		text_printf(out, "@%" PRIu64 ".%06" PRIu64, mono_ns / NSEC_PER_SEC,
+			    mono_ns % NSEC_PER_SEC / NSEC_PER_USEC);
+		return;
+	}
+	break_down(v, real_ns, &tm);
+	if (!is_trigger_day(v, &tm))
+		text_printf(out, "%04d-%02d-%02dT", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+	text_printf(out, "%02d:%02d:%02d.%06" PRIu64, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		    real_ns % NSEC_PER_SEC / NSEC_PER_USEC);
+}
+
+/* "-20.211387s", again as --from takes it; microseconds, rounded down like the time beside it. */
+static void put_from_trigger(const struct view *v, struct text *out, uint64_t mono_ns)
+{
+	int64_t ns = (int64_t)(mono_ns - v->settings.clock.trigger_ns);
+	uint64_t us = magnitude(ns) / NSEC_PER_USEC;
+
+	text_printf(out, "%c%" PRIu64 ".%06" PRIu64 "s", ns < 0 ? '-' : '+', us / 1000000,
+		    us % 1000000);
+}
+
+static void put_bar(struct text *out, double value, const struct view_column *sc)
+{
+	size_t n = 0;
+
+	if (value > 0 && sc->bar_most > 0)
+		n = (size_t)(value / sc->bar_most * (double)sc->width + 0.5);
+	if (value > 0)
+		n = max_of(n, (size_t)1);
+	for (size_t i = 0; i < min_of(n, sc->width); i++)
+		text_str(out, "#");
+}
+
+/* One line; tabs and newlines of a log are blanks here. */
+static void put_text(struct text *out, const char *s, size_t n)
+{
+	while (n) {
+		size_t run = 0;
+
+		while (run < n && s[run] != '\n' && s[run] != '\t')
+			run++;
+		text_add_clean(out, s, run, false);
+		if (run < n) {
+			text_str(out, " ");
+			run++;
+		}
+		s += run;
+		n -= run;
+	}
+}
+
+static void put_number(struct text *out, const struct column *column, const struct cell *c)
+{
+	char buf[32];
+
+	switch (column->type) {
+	case COLUMN_COUNT:
+		text_printf(out, "%" PRIu64, c->u);
+		break;
+	case COLUMN_NUMBER:
+		text_printf(out, "%" PRId64, c->i);
+		break;
+	case COLUMN_REAL:
+		text_printf(out, "%.*f", (int)column->decimals, c->d);
+		break;
+	case COLUMN_RATE:
+		text_printf(out, "%.*f/s", (int)column->decimals, c->d);
+		break;
+	case COLUMN_PERCENT:
+		text_printf(out, "%.*f%%", (int)column->decimals, c->d);
+		break;
+	case COLUMN_BYTES:
+		text_str(out, format_bytes(c->u, buf, sizeof(buf)));
+		break;
+	case COLUMN_HEX:
+		text_printf(out, "%" PRIx64, c->u);
+		break;
+	default:
+		break;
+	}
+}
+
+static void put_cell(const struct view *v, struct text *out, const struct table *t,
+		     const struct view_column *sc, const struct table_row *row)
+{
+	const struct column *column = &t->columns[sc->column];
+	const struct cell *c = &row->cells[sc->column];
+
+	if (!c->known) {
+		text_str(out, column->type == COLUMN_BAR ? "" : "-");
+	} else if (sc->part == PART_FROM_TRIGGER) {
+		put_from_trigger(v, out, c->u);
+	} else if (column->type == COLUMN_TEXT) {
+		put_text(out, c->s, c->len);
+	} else if (column->type == COLUMN_DURATION) {
+		put_duration(out, c->u);
+	} else if (column->type == COLUMN_OFFSET) {
+		text_str(out, c->i < 0 ? "-" : "+");
+		put_duration(out, magnitude(c->i));
+	} else if (column->type == COLUMN_TIME) {
+		put_time(v, out, c->u);
+	} else if (column->type == COLUMN_BAR) {
+		put_bar(out, c->d, sc);
+	} else {
+		put_number(out, column, c);
+	}
+}
+
+static void put_title(const struct view *v, struct text *out, const struct table *t,
+		      const struct view_column *sc)
+{
+	const struct column *column = &t->columns[sc->column];
+
+	if (sc->part == PART_FROM_TRIGGER) {
+		text_str(out, "from trigger");
+		return;
+	}
+	put_text(out, column->title, strlen(column->title));
+	if (column->unit)
+		text_printf(out, " (%s)", column->unit);
+	else if (column->type == COLUMN_TIME && v->settings.clock.real && !v->settings.clock.local)
+		text_str(out, " (UTC)");
+}
+
+/* Layout. */
+
+static size_t longest_word(const char *s)
+{
+	size_t longest = 0;
+
+	while (*s) {
+		size_t n = strcspn(s, " ");
+
+		longest = max_of(longest, text_width(s, n));
+		s += n + (s[n] == ' ');
+	}
+	return longest;
+}
+
+static void add_shown(struct view *v, const struct table *t, size_t column, enum part part)
+{
+	const struct column *c = &t->columns[column];
+	struct view_column *more = reallocarray(v->shown, v->shown_count + 1, sizeof(*v->shown));
+	bool left = c->type == COLUMN_TEXT || c->type == COLUMN_BAR || c->type == COLUMN_TIME;
+
+	if (!more) {
+		v->out->failed = true;
+		return;
+	}
+	v->shown = more;
+	more[v->shown_count++] = (struct view_column){
+		.column = column,
+		.part = part,
+		.right = part != PART_CELL ||
+			 (c->align == ALIGN_TYPE ? !left : c->align == ALIGN_RIGHT),
+		.width = c->type == COLUMN_BAR ? BAR_MOST : c->width,
+	};
+}
+
+/* As wide as the cells that are there and the longest word of the title. */
+static void measure(const struct view *v, const struct table *t, struct view_column *sc)
+{
+	CLEANUP(text_free) struct text s = {0};
+
+	put_title(v, &s, t, sc);
+	sc->width = max_of(sc->width, longest_word(text_c(&s)));
+	if (t->columns[sc->column].type == COLUMN_BAR) {
+		for (size_t i = 0; i < t->row_count; i++)
+			sc->bar_most = max_of(sc->bar_most, t->rows[i]->cells[sc->column].d);
+		return;
+	}
+	for (size_t i = 0; i <= t->row_count; i++) {
+		const struct table_row *row = i < t->row_count ? t->rows[i] : t->total;
+
+		if (!row)
+			continue;
+		text_reset(&s);
+		put_cell(v, &s, t, sc, row);
+		sc->width = max_of(sc->width, text_width(text_c(&s), s.len));
+	}
+	v->out->failed |= !text_ok(&s);
+}
+
+static size_t total_width(const struct view *v)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < v->shown_count; i++)
+		total += v->shown[i].width + (i ? BETWEEN : 0);
+	return total;
+}
+
+/* Titles in one line where there is room for that. */
+static void widen_titles(struct view *v, const struct table *t)
+{
+	CLEANUP(text_free) struct text s = {0};
+
+	for (size_t i = 0; i < v->shown_count; i++) {
+		struct view_column *sc = &v->shown[i];
+		size_t width, total = total_width(v);
+
+		text_reset(&s);
+		put_title(v, &s, t, sc);
+		width = text_width(text_c(&s), s.len);
+		if (width > sc->width &&
+		    (!v->settings.columns || total + width - sc->width <= v->settings.columns))
+			sc->width = width;
+	}
+}
+
+/* The widest column of @type that may lose @ret_spare columns; NULL: none. */
+static struct view_column *widest(struct view *v, const struct table *t, enum column_type type,
+				  size_t least)
+{
+	struct view_column *found = NULL;
+
+	for (size_t i = 0; i < v->shown_count; i++) {
+		struct view_column *sc = &v->shown[i];
+
+		if (t->columns[sc->column].type == type && sc->width > least &&
+		    (!found || sc->width > found->width))
+			found = sc;
+	}
+	return found;
+}
+
+static void shrink(struct view *v, const struct table *t)
+{
+	struct view_column *sc;
+
+	if (!v->settings.columns)
+		return;
+	while (total_width(v) > v->settings.columns) {
+		sc = widest(v, t, COLUMN_BAR, BAR_LEAST);
+		if (!sc)
+			sc = widest(v, t, COLUMN_TEXT, TEXT_LEAST);
+		if (!sc)
+			return;
+		sc->width--;
+	}
+}
+
+static void lay_out(struct view *v, const struct table *t)
+{
+	free(take_ptr(v->shown));
+	v->shown_count = 0;
+	for (size_t i = 0; i < t->column_count; i++) {
+		add_shown(v, t, i, PART_CELL);
+		if (t->columns[i].type == COLUMN_TIME && v->settings.clock.triggered)
+			add_shown(v, t, i, PART_FROM_TRIGGER);
+	}
+	for (size_t i = 0; i < v->shown_count; i++)
+		measure(v, t, &v->shown[i]);
+	shrink(v, t);
+	widen_titles(v, t);
+}
+
+/* Lines. */
+
+/* How much of @s, @n bytes of one line, goes into @width columns: to a blank where there is one. */
+static size_t line_of(const char *s, size_t n, size_t width)
+{
+	size_t fits = text_fitting(s, n, width), end;
+
+	if (fits == n)
+		return n;
+	for (end = fits; end && s[end] != ' '; end--)
+		;
+	return end ? end : fits;
+}
+
+struct lines {
+	struct text s; /* of one cell */
+	size_t at;     /* what was printed of it */
+	bool wraps;
+};
+
+static void skip_blanks(struct lines *l)
+{
+	while (l->at && l->at < l->s.len && l->s.s[l->at] == ' ')
+		l->at++;
+}
+
+/* The next line of each cell; true: there is more. */
+static bool put_line(struct view *v, struct lines *cells)
+{
+	CLEANUP(text_free) struct text line = {0};
+	bool more = false;
+	size_t at = 0, pos = 0; /* columns asked for, columns used */
+
+	for (size_t i = 0; i < v->shown_count; i++) {
+		const struct view_column *sc = &v->shown[i];
+		bool last = i + 1 == v->shown_count;
+		struct lines *l = &cells[i];
+		const char *s = text_c(&l->s) + l->at;
+		size_t left = l->s.len - l->at;
+		size_t n = l->wraps ? line_of(s, left, max_of(sc->width, (size_t)1)) : left;
+		size_t width = text_width(s, n), indent = at;
+
+		if (left && n == 0)
+			n = left; /* a character wider than the column */
+		if (sc->right && width < sc->width)
+			indent += sc->width - width;
+		if (n) {
+			/* A cell wider than its column moves the others only as far as it must. */
+			size_t blanks = indent > pos ? indent - pos : (pos ? BETWEEN : 0);
+
+			text_printf(&line, "%*s", (int)blanks, "");
+			text_add(&line, s, n);
+			pos += blanks + width;
+		}
+		l->at += n;
+		skip_blanks(l);
+		more |= l->at < l->s.len;
+		at += sc->width + (last ? 0 : BETWEEN);
+	}
+	text_add(v->out, text_c(&line), line.len);
+	v->out->failed |= !text_ok(&line);
+	return more && !v->out->failed;
+}
+
+/* @fill makes the text of one column. */
+typedef void (*fill_fn)(const struct view *v, struct text *out, const struct table *t,
+			const struct view_column *sc, const struct table_row *row);
+
+static void put_lines(struct view *v, const struct table *t, const struct table_row *row,
+		      fill_fn fill, const char *on)
+{
+	struct lines *cells = calloc(v->shown_count + 1, sizeof(*cells));
+	bool more;
+
+	if (!cells) {
+		v->out->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < v->shown_count; i++) {
+		bool words = !row || t->columns[v->shown[i].column].type == COLUMN_TEXT;
+
+		cells[i].wraps = words && v->settings.columns;
+		fill(v, &cells[i].s, t, &v->shown[i], row);
+		v->out->failed |= !text_ok(&cells[i].s);
+	}
+	do {
+		text_str(v->out, on);
+		more = put_line(v, cells);
+		text_str(v->out, *on ? PLAIN "\n" : "\n");
+	} while (more);
+	for (size_t i = 0; i < v->shown_count; i++)
+		text_free(&cells[i].s);
+	free(cells);
+}
+
+static void fill_title(const struct view *v, struct text *out, const struct table *t,
+		       const struct view_column *sc, const struct table_row *row)
+{
+	(void)row;
+	put_title(v, out, t, sc);
+}
+
+static void fill_rule(const struct view *v, struct text *out, const struct table *t,
+		      const struct view_column *sc, const struct table_row *row)
+{
+	(void)v;
+	(void)t;
+	(void)row;
+	for (size_t i = 0; i < sc->width; i++)
+		text_str(out, "-");
+}
+
+/* The document. */
+
+static void begin(struct view *v)
+{
+	(void)v;
+}
+
+static void report(struct view *v, const char *name, const char *title)
+{
+	(void)name;
+	(void)title;
+	if (v->reports)
+		text_str(v->out, "\n");
+}
+
+static void head(struct view *v, const struct table *t)
+{
+	if (v->tables)
+		text_str(v->out, "\n");
+	text_str(v->out, color(v, BOLD));
+	put_text(v->out, t->title, strlen(t->title));
+	text_printf(v->out, "%s\n", color(v, PLAIN));
+	lay_out(v, t);
+	if (!t->row_count && !t->total)
+		return;
+	put_lines(v, t, NULL, fill_title, color(v, BOLD));
+	put_lines(v, t, NULL, fill_rule, color(v, FAINT));
+}
+
+static void row(struct view *v, const struct table *t, const struct table_row *row)
+{
+	put_lines(v, t, row, put_cell, color(v, mark_colors[row->mark]));
+}
+
+/* Words of @s up to the width of the screen. */
+static void put_sentence(struct view *v, const char *s)
+{
+	CLEANUP(text_free) struct text clean = {0};
+	struct lines l = {0};
+	size_t width = v->settings.columns ? v->settings.columns : SIZE_MAX;
+
+	put_text(&clean, s, strlen(s));
+	v->out->failed |= !text_ok(&clean);
+	l.s = clean;
+	do {
+		size_t n = line_of(text_c(&clean) + l.at, clean.len - l.at, width);
+
+		if (!n)
+			n = clean.len - l.at;
+		text_add(v->out, text_c(&clean) + l.at, n);
+		text_str(v->out, "\n");
+		l.at += n;
+		skip_blanks(&l);
+	} while (l.at < clean.len);
+}
+
+static void tail(struct view *v, const struct table *t)
+{
+	if (t->total) {
+		put_lines(v, t, NULL, fill_rule, color(v, FAINT));
+		row(v, t, t->total);
+	}
+	if (t->left_out)
+		text_printf(v->out, "and %" PRIu64 " more\n", t->left_out);
+	else if (!v->wrote_row && !t->total && !t->note_count)
+		text_str(v->out, "nothing\n");
+	for (size_t i = 0; i < t->note_count; i++)
+		put_sentence(v, t->notes[i]);
+}
+
+static void report_end(struct view *v, bool complete, const char *const *notes, size_t count)
+{
+	(void)complete; /* the notes say so */
+	if (count && v->tables)
+		text_str(v->out, "\n");
+	for (size_t i = 0; i < count; i++)
+		put_sentence(v, notes[i]);
+}
+
+const struct view_ops view_text = {
+	.begin = begin,
+	.report = report,
+	.head = head,
+	.row = row,
+	.tail = tail,
+	.report_end = report_end,
+	.end = begin,
+};
