@@ -44,7 +44,10 @@ begin() {
 	[ -e $tracefs/uprobe_events ] || mount -t tracefs tracefs $tracefs 2>/dev/null
 	[ -e $tracefs/uprobe_events ] || skip "no uprobe events in tracefs"
 	if [ "${INTEGRATION_NETNS:-}" != 1 ]; then
-		INTEGRATION_NETNS=1 exec unshare --net "$0"
+		# Under nohup SIGHUP would stay ignored, here and in the recorder, which minds that.
+		INTEGRATION_NETNS=1 exec python3 -c 'import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])' unshare --net "$0"
 	fi
 	ip link set lo up
 	exec 9>/run/scoutfs-trace-sim.lock
