@@ -28,6 +28,8 @@ struct kmsg_record {
 int kmsg_parse(char *buf, size_t n, struct kmsg_record *ret);
 /* One line with its newline; the text is escaped (\xNN) as the kernel does it in /dev/kmsg. */
 void kmsg_format(const struct kmsg_record *r, uint64_t real_ns, struct text *out);
+/* The inverse: @line without its newline, unescaped in place. */
+int kmsg_line_parse(char *line, size_t n, struct kmsg_record *ret, uint64_t *ret_real_ns);
 const char *kmsg_level_name(unsigned int level);
 const char *kmsg_facility_name(unsigned int facility);
 

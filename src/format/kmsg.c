@@ -153,6 +153,118 @@ void kmsg_format(const struct kmsg_record *r, uint64_t real_ns, struct text *out
 	text_add(out, "\n", 1);
 }
 
+/* ---- lines of kernel.log ---- */
+
+static bool take_digits(const char **at, const char *end, unsigned int count, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	for (unsigned int i = 0; i < count; i++, (*at)++) {
+		if (*at >= end || **at < '0' || **at > '9')
+			return false;
+		v = v * 10 + (uint64_t)(**at - '0');
+	}
+	*ret = v;
+	return true;
+}
+
+static bool take_char(const char **at, const char *end, char c)
+{
+	if (*at >= end || **at != c)
+		return false;
+	(*at)++;
+	return true;
+}
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar; years from March on. */
+static int64_t days_of(uint64_t year, uint64_t month, uint64_t day)
+{
+	uint64_t y = year - (month <= 2), m = (month + 9) % 12;
+
+	return (int64_t)(365 * y + y / 4 - y / 100 + y / 400 + (m * 306 + 5) / 10 + day - 1) -
+	       719468;
+}
+
+/* "2026-11-20T10:00:02.123456Z" from 1970 on, and what follows. */
+static bool take_utc(const char **at, const char *end, uint64_t *ret_real_ns)
+{
+	uint64_t year, month, day, hour, minute, second, fraction = 0, unit = 100 * NSEC_PER_MSEC;
+
+	if (!take_digits(at, end, 4, &year) || !take_char(at, end, '-') ||
+	    !take_digits(at, end, 2, &month) || !take_char(at, end, '-') ||
+	    !take_digits(at, end, 2, &day) || !take_char(at, end, 'T') ||
+	    !take_digits(at, end, 2, &hour) || !take_char(at, end, ':') ||
+	    !take_digits(at, end, 2, &minute) || !take_char(at, end, ':') ||
+	    !take_digits(at, end, 2, &second))
+		return false;
+	if (take_char(at, end, '.'))
+		for (; *at < end && **at >= '0' && **at <= '9'; (*at)++, unit /= 10)
+			fraction += (uint64_t)(**at - '0') * unit;
+	/* 2261 is the last year whose nanoseconds fit 63 bits. */
+	if (!take_char(at, end, 'Z') || year < 1970 || year > 2261 || month < 1 || month > 12 ||
+	    day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+		return false;
+	*ret_real_ns = (((uint64_t)days_of(year, month, day) * 24 + hour) * 60 + minute) * 60 *
+			       NSEC_PER_SEC +
+		       second * NSEC_PER_SEC + fraction;
+	return true;
+}
+
+/* "kern.info": numbers by their names; what has none is UINT8_MAX. */
+static bool take_origin(const char **at, const char *end, struct kmsg_record *r)
+{
+	const char *dot = memchr(*at, '.', (size_t)(end - *at));
+	const char *blank = memchr(*at, ' ', (size_t)(end - *at));
+
+	if (!dot || !blank || dot > blank)
+		return false;
+	r->facility = r->level = UINT8_MAX;
+	for (unsigned int i = 0; i < 24; i++)
+		if (strlen(kmsg_facility_name(i)) == (size_t)(dot - *at) &&
+		    memcmp(kmsg_facility_name(i), *at, (size_t)(dot - *at)) == 0)
+			r->facility = min_of(r->facility, i);
+	for (unsigned int i = 0; i < 8; i++)
+		if (strlen(kmsg_level_name(i)) == (size_t)(blank - dot - 1) &&
+		    memcmp(kmsg_level_name(i), dot + 1, (size_t)(blank - dot - 1)) == 0)
+			r->level = i;
+	*at = blank + 1;
+	return true;
+}
+
+/**
+ * kmsg_line_parse() - take apart a line of kernel.log, as kmsg_format() writes it
+ * @line:        @n bytes without the newline; unescaped in place, and there is room for a NUL
+ * @ret:         set on success; .text points into @line
+ * @ret_real_ns: CLOCK_REALTIME, whole microseconds
+ *
+ * Return: 0; -EBADMSG when it is not such a line.
+ */
+int kmsg_line_parse(char *line, size_t n, struct kmsg_record *ret, uint64_t *ret_real_ns)
+{
+	const char *at = line, *end = line + n;
+	struct kmsg_record r = {0};
+	uint64_t real_ns, us = 0, second = 0;
+	char *text;
+
+	if (!take_utc(&at, end, &real_ns) || !take_char(&at, end, ' ') || !take_char(&at, end, '['))
+		return -EBADMSG;
+	while (at < end && *at == ' ')
+		at++;
+	if (!take_number(&at, end, '.', &second) || !take_digits(&at, end, 6, &us) ||
+	    !take_char(&at, end, ']') || !take_char(&at, end, ' ') || !take_origin(&at, end, &r) ||
+	    !take_number(&at, end, ' ', &r.seq) ||
+	    __builtin_mul_overflow(second, NSEC_PER_SEC, &r.stamp_ns) ||
+	    __builtin_add_overflow(r.stamp_ns, us * NSEC_PER_USEC, &r.stamp_ns))
+		return -EBADMSG;
+	text = line + (at - line);
+	r.text = text;
+	r.text_bytes = unescape(text, (size_t)(end - at));
+	text[r.text_bytes] = '\0';
+	*ret = r;
+	*ret_real_ns = real_ns;
+	return 0;
+}
+
 /**
  * kmsg_level_name() - "emerg" to "debug", as dmesg writes them; "unknown" beyond
  */

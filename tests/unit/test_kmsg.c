@@ -217,7 +217,69 @@ static void any_bytes_are_safe(void)
 	realdata_free(&d);
 }
 
+/* Lines of kernel.log give back the records they were made of, and when they were. */
+static void lines_are_read_back(void)
+{
+	/* Both sides of a leap day, of a century, and of the end of a year. */
+	static const uint64_t days[] = {0, 11016, 11017, 19782, 19783, 20453, 20454};
+	size_t records = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+		struct realdata log = realdata_load(logs[i]);
+
+		for (const char *at = (char *)log.bytes; *at; records++) {
+			CLEANUP(text_free) struct text line = {0};
+			size_t n = record_bytes(at);
+			char *copy = strndup(at, n);
+			struct kmsg_record k, back;
+			uint64_t real =
+				(days[records % 7] * 86400 + records % 86400) * NSEC_PER_SEC +
+				records % 1000000 * NSEC_PER_USEC;
+			uint64_t real_back = 0;
+
+			CHECK_EQ(kmsg_parse(copy, n, &k), 0);
+			kmsg_format(&k, real, &line);
+			CHECK_EQ(kmsg_line_parse(line.s, line.len - 1, &back, &real_back), 0);
+			CHECK_EQ(real_back, real);
+			CHECK_EQ(back.level, k.level);
+			CHECK_EQ(back.facility, k.facility);
+			CHECK_EQ(back.seq, k.seq);
+			CHECK_EQ(back.stamp_ns, k.stamp_ns);
+			CHECK_STR(back.text, k.text);
+			free(copy);
+			at += n;
+		}
+		realdata_free(&log);
+	}
+	CHECK(records > 1000);
+}
+
+static void what_is_no_line_is_refused(void)
+{
+	static const char *const wrong[] = {
+		"",
+		"x",
+		"2026-11-20T10:00:02.123456Z",
+		"2026-13-20T10:00:02Z [ 1.000000] kern.info 1 x",
+		"2026-11-20T10:00:02.123456Z [ 1.00000] kern.info 1 x",
+		"2026-11-20T10:00:02.123456Z [ 1.000000] kern 1 x",
+		"2026-11-20T10:00:02.123456Z [ 1.000000] kern.info x",
+		"9999-11-20T10:00:02.123456Z [ 1.000000] kern.info 1 x",
+		"2026-11-20T10:00:02.123456Z [18446744074.000000] kern.info 1 x",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		char *copy = strdup(wrong[i]);
+		struct kmsg_record k;
+		uint64_t real;
+
+		CHECK_EQ(kmsg_line_parse(copy, strlen(copy), &k, &real), -EBADMSG);
+		CHECK_STR(copy, wrong[i]);
+		free(copy);
+	}
+}
+
 TEST_MAIN(TEST(real_records_parse_without_loss), TEST(writes_the_documented_line),
 	  TEST(escapes_what_could_be_taken_for_another_line), TEST(unescapes_for_the_triggers),
 	  TEST(knows_flags_and_skips_new_fields), TEST(refuses_what_is_no_record),
-	  TEST(any_bytes_are_safe))
+	  TEST(any_bytes_are_safe), TEST(lines_are_read_back), TEST(what_is_no_line_is_refused))
