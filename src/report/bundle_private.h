@@ -4,6 +4,7 @@
  *
  *	bundle.c          opening, what kind it is, names, notes, members
  *	bundle_row.c      rows of zstd frames: the assembled bundle, segments of a session
+ *	bundle_ahead.c    the same walk by many threads, to have the pages in memory
  *	bundle_read.c     bytes of chunks and members
  *	bundle_folder.c   folders: opening all files; a session's spool
  *	bundle_tar.c      any other tar, into the temporary file
@@ -117,6 +118,18 @@ struct bundle {
 	size_t piece_count, piece_room;
 	struct text made; /* of a session: the second part of trace.dat */
 };
+
+/* What a walk over chunk headers keeps of its own speed. */
+struct bundle_ahead {
+	unsigned int steps;
+	uint64_t begun_ns;
+};
+
+/* The first bytes of every chunk header: magic, length, tag. */
+#define BUNDLE_CHUNK_PATTERN_BYTES 16
+extern const uint8_t bundle_chunk_pattern[BUNDLE_CHUNK_PATTERN_BYTES];
+
+void bundle_ahead(struct bundle_ahead *a, const struct bundle *b, uint16_t file, uint64_t at);
 
 void bundle_note_add(struct bundle *b, bool damage, const char *fmt, ...) PRINTF(3, 4);
 int bundle_add_file(struct bundle *b, const char *name, int fd, bool owned, uint64_t base,

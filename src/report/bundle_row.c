@@ -37,8 +37,8 @@
 #define CANDIDATES_MAX 100000
 #define CANDIDATE_BYTES_MAX (4 * KIB)
 
-static const uint8_t chunk_pattern[16] = {0x5c, 0x2a, 0x4d, 0x18, 96,  0,   0,	 0,
-					  's',	'c',  'o',  'u',  't', 'f', 's', 'T'};
+const uint8_t bundle_chunk_pattern[BUNDLE_CHUNK_PATTERN_BYTES] = {
+	0x5c, 0x2a, 0x4d, 0x18, 96, 0, 0, 0, 's', 'c', 'o', 'u', 't', 'f', 's', 'T'};
 
 struct row {
 	struct bundle *b;
@@ -49,6 +49,7 @@ struct row {
 	uint64_t buf_at;
 	size_t buf_n, ahead;
 	unsigned int damages, candidates;
+	struct bundle_ahead reading_ahead;
 	ZSTD_DCtx *zstd;
 };
 
@@ -228,10 +229,12 @@ static enum step row_next(struct row *r, struct chunk *ret_chunk, struct frame *
 	r->next = r->at + SKIPPABLE_HEADER_BYTES + get_le32(p + 4);
 	if (chunk_header_read(p, n, ret_chunk) == 0) {
 		r->ahead = ROW_AHEAD_CHUNK;
+		bundle_ahead(&r->reading_ahead, r->b, r->file, r->at);
 		r->next += ret_chunk->frame_bytes;
 		return r->next <= r->size ? STEP_CHUNK : STEP_CUT;
 	}
-	if (n == CHUNK_HEADER_BYTES && memcmp(p, chunk_pattern, sizeof(chunk_pattern)) == 0)
+	if (n == CHUNK_HEADER_BYTES &&
+	    memcmp(p, bundle_chunk_pattern, BUNDLE_CHUNK_PATTERN_BYTES) == 0)
 		return orphan(r, ret_frame);
 	/* Of a torn or bent header nothing can be trusted, its length least of all. */
 	if (magic == CHUNK_MAGIC)
@@ -318,8 +321,8 @@ static uint64_t resync_in(struct row *r, const uint8_t *bytes, size_t n, uint64_
 	static const uint8_t magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
 	const uint8_t *end = bytes + n, *chunk = bytes, *frame = bytes;
 
-	while ((chunk = memmem(chunk, (size_t)(end - chunk), chunk_pattern,
-			       sizeof(chunk_pattern))) &&
+	while ((chunk = memmem(chunk, (size_t)(end - chunk), bundle_chunk_pattern,
+			       BUNDLE_CHUNK_PATTERN_BYTES)) &&
 	       !chunk_at(r, at + (uint64_t)(chunk - bytes)))
 		chunk++;
 	if (chunk)
@@ -347,7 +350,7 @@ static uint64_t resync(struct row *r, uint64_t from, uint64_t limit)
 		if (n < (ssize_t)RESYNC_STEP)
 			break;
 		/* A pattern may lie across two steps. */
-		from += (uint64_t)n - (sizeof(chunk_pattern) - 1);
+		from += (uint64_t)n - (BUNDLE_CHUNK_PATTERN_BYTES - 1);
 	}
 	return found;
 }
