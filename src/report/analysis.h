@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Analyses: what `scoutfs-trace report BUNDLE NAME` can be asked for. Each is one analysis_NAME.c
+ * and one line of the table in analysis.c. An analysis says what it wants to see, is shown it in
+ * time order, once, and makes tables of it; it never prints.
+ *
+ * Everything is called in one thread. Times are CLOCK_MONOTONIC ns of the recorded host, whatever
+ * clock the source had. The input is a stranger's: no number in it is to be trusted as an index, a
+ * size or a time difference without a look, and what grows with the input has a limit.
+ */
+#ifndef REPORT_ANALYSIS_H
+#define REPORT_ANALYSIS_H
+
+#include "format/kmsg.h"
+#include "format/tcpflow.h"
+#include "format/wire.h"
+
+#include "recording.h"
+#include "table.h"
+#include "trace_feed.h"
+
+#define EVENT_WANT_FIELDS 16
+
+/* A field of the event at hand; NULL where this event has none of that name (event_field_u64()
+ * takes it). In the order of event_want.fields. */
+typedef const struct event_field *const *event_fields;
+typedef void (*event_want_fn)(void *self, const struct trace_event *e, event_fields f);
+
+/* An event that an analysis wants to see. Events that a module does not have are just not there. */
+struct event_want {
+	const char *system, *event;
+	event_want_fn fn;
+	const char *fields[EVENT_WANT_FIELDS];
+};
+
+/* A kernel-log line. */
+struct log_line {
+	uint64_t ns;
+	unsigned int level, facility; /* facility 0: the kernel itself */
+	const char *text;	      /* NUL-terminated */
+	size_t bytes;
+};
+
+/* A quorum datagram, from the packets. */
+struct datagram {
+	uint64_t ns;
+	struct wire_addr source, destination;
+	struct wire_quorum quorum;
+};
+
+/* What the user asked for beyond names, the same for every analysis. */
+struct analysis_options {
+	size_t limit; /* rows of a "top" table */
+	bool names;   /* decode numbers in the text of events */
+	uint64_t from_ns, to_ns;
+};
+
+/* Where an analysis puts its tables. */
+struct report_out;
+struct table *report_table(struct report_out *out, const char *name, const char *title,
+			   const struct column *columns, size_t count);
+/* Show the rows so far and forget them: for tables that do not end. */
+void report_rows(struct report_out *out, struct table *t);
+
+struct analysis_ops {
+	const char *name;
+	const char *title;   /* of the report, for people */
+	const char *summary; /* one line for the list of reports */
+	size_t self_bytes;   /* zeroed memory that the functions get as @self */
+	const struct event_want *wants;
+	size_t want_count;
+
+	/* Any of these may be NULL; what is not NULL is what has to be read. */
+	int (*open)(void *self, const struct recording *rec, const struct analysis_options *o,
+		    struct report_out *out, struct err *e);
+	void (*each_event)(void *self, const struct trace_event *e); /* all, and gaps */
+	void (*tally)(void *self, const struct trace_tally *t, size_t count);
+	/* From the packets; a connection is known by its number. See tcpflow.h. */
+	void (*begin)(void *self, const struct tcpflow_connection *c, enum tcpflow_begin how);
+	void (*message)(void *self, const struct tcpflow_connection *c,
+			const struct tcpflow_message *m);
+	void (*gap)(void *self, const struct tcpflow_connection *c, const struct tcpflow_gap *g);
+	void (*end)(void *self, const struct tcpflow_connection *c, uint64_t ns,
+		    enum tcpflow_end how);
+	void (*datagram)(void *self, const struct datagram *d);
+	void (*log)(void *self, const struct log_line *l);
+	int (*result)(void *self, struct report_out *out, struct err *e);
+	void (*done)(void *self);
+};
+
+extern const struct analysis_ops *const analysis_list[];
+extern const size_t analysis_count;
+const struct analysis_ops *analysis_find(const char *name);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The recording as a whole: event formats, names of processes, clocks, what ended it.
+ *
+ * Called by report.c before anything is fed to analyses. What cannot be read is left out and said:
+ * a bundle without trace.dat still has packets and a kernel log.
+ */
+#include "recording.h"
+
+#include <errno.h>
+
+#define COMMS_MAX 1000000
+
+/* ---- trace events ---- */
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct comm *x = a, *y = b;
+
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+/* Lines "PID COMM", as saved_cmdlines has them. */
+static int read_comms(struct recording *r, struct err *e)
+{
+	const char *at = r->tail.cmdlines.s, *end = at + r->tail.cmdlines.n;
+	size_t lines = 0;
+
+	for (const char *c = at; c < end; c++)
+		lines += *c == '\n';
+	r->comms = calloc(min_of(lines + 1, (size_t)COMMS_MAX), sizeof(*r->comms));
+	if (!r->comms)
+		return err_nomem(e);
+	while (at < end && r->comm_count < COMMS_MAX) {
+		const char *line = at, *nl = memchr(at, '\n', (size_t)(end - at));
+		const char *stop = nl ? nl : end;
+		uint64_t pid = 0;
+
+		at = stop + 1;
+		while (line < stop && *line == ' ')
+			line++;
+		for (; line < stop && *line >= '0' && *line <= '9' && pid <= UINT32_MAX; line++)
+			pid = pid * 10 + (uint64_t)(*line - '0');
+		if (line >= stop || *line != ' ' || pid > UINT32_MAX || r->comm_count > lines)
+			continue;
+		r->comms[r->comm_count++] = (struct comm){.pid = (uint32_t)pid,
+							  .name = line + 1,
+							  .bytes = (uint32_t)(stop - line - 1)};
+	}
+	qsort(r->comms, r->comm_count, sizeof(*r->comms), by_pid);
+	return 0;
+}
+
+const struct comm *recording_comm(const struct recording *r, uint32_t pid)
+{
+	struct comm key = {.pid = pid};
+
+	return r->comm_count ? bsearch(&key, r->comms, r->comm_count, sizeof(*r->comms), by_pid)
+			     : NULL;
+}
+
+static int read_layout(struct recording *r, struct err *e)
+{
+	CLEANUP(freep) char *page = strndup(r->head.header_page.s, r->head.header_page.n);
+
+	if (!page)
+		return err_nomem(e);
+	return ringpage_layout_parse(page, &r->layout, e);
+}
+
+static int read_trace(struct recording *r, struct err *e)
+{
+	int code = bundle_prologue(r->bundle, "trace.dat", &r->prologue, e);
+
+	if (code == 0)
+		code = tracedat_head_read(r->prologue.s, r->prologue.len, &r->head, e);
+	if (code == 0)
+		code = tracedat_tail_read(r->prologue.s + r->head.bytes,
+					  r->prologue.len - r->head.bytes, &r->tail, e);
+	if (code == 0)
+		code = event_table_read(&r->head, &r->events, e);
+	if (code == 0)
+		code = read_layout(r, e);
+	if (code == 0)
+		code = read_comms(r, e);
+	/* The layout's page is that of the kernel's header; the file's is what was recorded. */
+	if (code == 0 && r->head.page_bytes)
+		r->layout.page_bytes = r->head.page_bytes;
+	return code;
+}
+
+/* ---- what ended it ---- */
+
+static void read_stop(struct recording *r)
+{
+	const struct json_value *m = bundle_manifest(r->bundle), *stop = json_get(m, "stop");
+	const char *server = json_get_str(m, "server", "");
+	const char *colon = strrchr(server, ':');
+	char ip[64];
+
+	r->trigger = json_get_str(stop, "trigger", "");
+	r->trigger_text = json_get_str(stop, "text", "");
+	r->triggered = *r->trigger;
+	r->trigger_ns = json_get_u64(stop, "monotonic_ns", 0);
+	if (!colon || (size_t)(colon - server) >= sizeof(ip))
+		return;
+	if (*server == '[' && colon[-1] == ']')
+		(void)snprintf(ip, sizeof(ip), "%.*s", (int)(colon - server - 2), server + 1);
+	else
+		(void)snprintf(ip, sizeof(ip), "%.*s", (int)(colon - server), server);
+	r->has_server = wire_addr_parse(ip, (uint16_t)strtoul(colon + 1, NULL, 10), &r->server);
+}
+
+static void read_span(struct recording *r)
+{
+	const struct bundle_stream *streams;
+	size_t count = bundle_streams(r->bundle, &streams);
+	uint64_t created = json_get_u64(bundle_manifest(r->bundle), "created_monotonic_ns", 0);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct bundle_stream *s = &streams[i];
+		uint64_t first = s->first_ns, last = s->last_ns;
+
+		if (!s->count || s->kind == CHUNK_CLOCKS)
+			continue;
+		if (s->real_time &&
+		    (!clocks_mono_of_real(&r->clocks, first, r->trigger_ns, &first) ||
+		     !clocks_mono_of_real(&r->clocks, last, r->trigger_ns, &last)))
+			continue;
+		/* The kernel log reaches back to the boot. */
+		if (s->kind == CHUNK_KMSG)
+			first = max_of(first, created);
+		r->first_ns = r->first_ns ? min_of(r->first_ns, first) : first;
+		r->last_ns = max_of(r->last_ns, last);
+	}
+	if (!r->trigger_ns)
+		r->trigger_ns = r->last_ns;
+}
+
+/**
+ * recording_open() - read what is known of a recording as a whole
+ * @b:   indexed; borrowed until recording_done()
+ * @ret: recording_done() it, also after a failure
+ * @e:   filled on failure
+ *
+ * Trace events that cannot be read are no failure: @ret->trace_why says why.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int recording_open(const struct bundle *b, struct recording *ret, struct err *e)
+{
+	int r;
+
+	*ret = (struct recording){.bundle = b, .trigger = "", .trigger_text = ""};
+	r = clocks_load(b, &ret->clocks, e);
+	if (r < 0)
+		return r;
+	read_stop(ret);
+	read_span(ret);
+	r = read_trace(ret, &ret->trace_why);
+	ret->has_trace = r == 0;
+	return r == -ENOMEM ? err_nomem(e) : 0;
+}
+
+void recording_done(struct recording *r)
+{
+	event_table_done(&r->events);
+	tracedat_tail_done(&r->tail);
+	tracedat_head_done(&r->head);
+	free(r->comms);
+	text_free(&r->prologue);
+	clocks_done(&r->clocks);
+	*r = (struct recording){0};
+}

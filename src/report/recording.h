@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a bundle says of the recording as a whole: what every analysis may want to know, read once.
+ */
+#ifndef REPORT_RECORDING_H
+#define REPORT_RECORDING_H
+
+#include "format/event.h"
+#include "format/ringpage.h"
+#include "format/tracedat.h"
+#include "format/wire.h"
+
+#include "bundle.h"
+#include "clocks.h"
+
+struct comm {
+	uint32_t pid;
+	const char *name;
+	uint32_t bytes;
+};
+
+struct recording {
+	const struct bundle *bundle;
+	struct clocks clocks;
+
+	/* Trace events; has_trace is false when there are none, or when they cannot be read: why.
+	 */
+	bool has_trace;
+	struct err trace_why;
+	struct text prologue; /* of trace.dat; the next three point into it */
+	struct tracedat_read_head head;
+	struct tracedat_read_tail tail;
+	struct event_table events;
+	struct ringpage_layout layout;
+	struct comm *comms; /* by pid */
+	size_t comm_count;
+
+	/* What ended it. Without a trigger trigger_ns is the end. */
+	bool triggered;
+	uint64_t trigger_ns;
+	const char *trigger, *trigger_text; /* "" when there is none */
+	uint64_t first_ns, last_ns;	    /* of everything but the kernel log's backlog */
+	bool has_server;
+	struct wire_addr server;
+};
+
+int recording_open(const struct bundle *b, struct recording *ret, struct err *e);
+void recording_done(struct recording *r);
+/* Name of a process, or NULL; not NUL-terminated. */
+const struct comm *recording_comm(const struct recording *r, uint32_t pid);
+
+#endif
