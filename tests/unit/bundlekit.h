@@ -174,14 +174,21 @@ static inline void kit_feed_pages(struct spool_stream *st, const struct realdata
 	}
 }
 
+/* CLOCK_MONOTONIC of the packet at @p; the capture's stamps have microseconds. */
+static inline uint64_t kit_packet_ns(const uint8_t *p)
+{
+	if (get_le32(kit.pcap.bytes) != 0xa1b2c3d4)
+		kit_die("the capture is another");
+	return get_le32(p) * NSEC_PER_SEC + get_le32(p + 4) * NSEC_PER_USEC - KIT_REAL_MINUS_MONO;
+}
+
 static inline void kit_feed_packets(struct spool_stream *st)
 {
 	for (size_t at = 24; at < kit.pcap.n;) {
 		const uint8_t *p = kit.pcap.bytes + at;
-		uint64_t ns = get_le32(p) * NSEC_PER_SEC + get_le32(p + 4);
+		uint64_t ns = kit_packet_ns(p);
 		size_t n = 16 + (size_t)get_le32(p + 8);
 
-		ns -= KIT_REAL_MINUS_MONO;
 		kit_put(st, p, n, ns, ns, 1);
 		at += n;
 	}

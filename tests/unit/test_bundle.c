@@ -241,6 +241,278 @@ static void a_missing_manifest_is_told(void)
 	CHECK_EQ(kit_run(NULL, "mv %s/kept %s/manifest.json", made.path, unpacked), 0);
 }
 
+/* ---- sessions ---- */
+
+/* What was sealed and what was only in the tail are all there; and nothing in the folder changed.
+ */
+static void check_session(enum kit_ending ending)
+{
+	struct kit_folder dir = kit_session(ending);
+	struct text before = {0}, after = {0}, head = {0};
+	struct bundle *b;
+
+	(void)kit_run(&before, "cd %s && ls -lR --time-style=full-iso | sha256sum", dir.path);
+	b = open_or_die(dir.path);
+	print_notes(b);
+	CHECK_EQ(bundle_kind(b), BUNDLE_SESSION);
+	CHECK(!bundle_is_damaged(b));
+	CHECK(has_all_records(b));
+	CHECK(bundle_member(b, "session.json"));
+	CHECK(bundle_member(b, "context/start/uname.txt"));
+	CHECK_EQ(bundle_prologue(b, "packets.pcap", &head, NULL), 0);
+	CHECK(is_bytes(&head, kit.pcap.bytes, 24));
+	/* A trace.dat as finish() would write it: trace-cmd finds every event. */
+	CHECK_EQ(bundle_member_load(b, "trace.dat", 64 * MIB, &head, NULL), 0);
+	CHECK_EQ(bundle_member(b, "trace.dat")->bytes, head.len);
+	kit_save(&made, "session.dat", head.s, head.len);
+	text_reset(&head);
+	CHECK_EQ(kit_run(&head,
+			 "LC_ALL=C trace-cmd report -N -i %s/session.dat 2>&1 | "
+			 "grep -c '^ '",
+			 made.path),
+		 0);
+	CHECK_EQ(strtoul(text_c(&head), NULL, 10), KIT_EVENTS);
+	bundle_free(b);
+	(void)kit_run(&after, "cd %s && ls -lR --time-style=full-iso | sha256sum", dir.path);
+	CHECK_STR(text_c(&after), text_c(&before));
+	CHECK_EQ(kit_run(NULL, "rm %s/session.dat", made.path), 0);
+	text_free(&before);
+	text_free(&after);
+	text_free(&head);
+	kit_folder_remove(&dir);
+}
+
+static void a_session_that_ended_is_read(void)
+{
+	check_session(KIT_ENDED);
+}
+
+static void a_session_whose_newest_chunks_are_in_the_tail_is_read(void)
+{
+	check_session(KIT_SYNCED);
+}
+
+static void a_session_in_a_tar_is_read(void)
+{
+	struct kit_folder dir = kit_session(KIT_SYNCED);
+	char path[300];
+	struct bundle *b;
+
+	(void)snprintf(path, sizeof(path), "%s/session.tar.gz", made.path);
+	CHECK_EQ(kit_run(NULL, "tar -z -C / -cf %s .%s", path, dir.path), 0);
+	b = open_or_die(path);
+	print_notes(b);
+	CHECK_EQ(bundle_kind(b), BUNDLE_SESSION);
+	CHECK(!bundle_is_damaged(b));
+	CHECK(has_all_records(b));
+	bundle_free(b);
+	CHECK_EQ(unlink(path), 0);
+	kit_folder_remove(&dir);
+}
+
+/* ---- a session that is being recorded ---- */
+
+struct live {
+	struct kit_folder dir;
+	struct spool *spool;
+	struct spool_stream *log;
+	struct bundle_reader *reader;
+	uint8_t *buf;
+	uint64_t line;			 /* the last one */
+	size_t read_chunks, gone_chunks; /* so far */
+};
+
+static void live_feed(struct live *l)
+{
+	for (int i = 0; i < 20000; i++) {
+		char line[64];
+		int n;
+
+		l->line++;
+		n = snprintf(line, sizeof(line), "%llu %08x\n", (unsigned long long)l->line,
+			     (unsigned int)(l->line * 2654435761u));
+		kit_put(l->log, line, (size_t)n, l->line, l->line, 1);
+	}
+}
+
+/* Read what there is now. The last line; 0 when there is none or lines are missing in between. */
+static uint64_t live_look(struct live *l)
+{
+	struct bundle *b = open_or_die(l->dir.path);
+	const struct bundle_stream *st = bundle_stream(b, CHUNK_KMSG, 0);
+	uint64_t expected = 0;
+	bool ok = true;
+
+	for (size_t i = 0; ok && st && i < st->count; i++) {
+		const struct bundle_chunk *c = &st->chunks[i];
+
+		ok &= i == 0 || c->sequence == c[-1].sequence + 1;
+		if (bundle_chunk_read(b, c, l->reader, l->buf, BUNDLE_CHUNK_MAX, NULL) < 0) {
+			/* Dropped since it was indexed, which only the oldest may be. */
+			ok &= i < st->count / 2;
+			expected = 0;
+			l->gone_chunks++;
+			continue;
+		}
+		l->read_chunks++;
+		l->buf[c->raw_bytes - 1] = '\0';
+		for (char *at = (char *)l->buf; ok && at; at = strchr(at + 1, '\n')) {
+			uint64_t number = strtoull(at, NULL, 10);
+
+			ok &= number > 0 && (!expected || number == expected);
+			expected = number + 1;
+		}
+	}
+	bundle_free(b);
+	return ok && expected ? expected - 1 : 0;
+}
+
+/*
+ * A recorder at work, looked at again and again: what is seen has no hole, and is never less than
+ * what was durable before. Its spool is small, so segments are dropped all the time.
+ */
+static void a_session_that_is_being_recorded_is_read(void)
+{
+	struct live l = {.dir = kit_folder_make(), .buf = malloc(BUNDLE_CHUNK_MAX)};
+
+	kit_save_small(&l.dir);
+	CHECK(l.buf && bundle_reader_new(&l.reader, NULL) == 0);
+	CHECK_EQ(spool_open(&(struct spool_config){.session_fd = l.dir.fd,
+						   .limit_bytes = SPOOL_LIMIT_MIN,
+						   .lag_ns = NSEC_PER_SEC / 100,
+						   .memory_bytes = MIB,
+						   .streams = 1},
+			    &l.spool, NULL),
+		 0);
+	CHECK_EQ(spool_stream_add(l.spool, CHUNK_KMSG, 0, NULL, &l.log, NULL), 0);
+	CHECK_EQ(spool_start(l.spool, NULL), 0);
+	for (int round = 0; round < 150; round++) {
+		uint64_t durable;
+
+		live_feed(&l);
+		CHECK_EQ(spool_sync_wait(l.spool, NULL), 0);
+		durable = l.line;
+		/* The writer is at work while this reads. */
+		live_feed(&l);
+		CHECK(live_look(&l) >= durable);
+	}
+	printf("# %zu chunks read, %zu dropped before they could be\n", l.read_chunks,
+	       l.gone_chunks);
+	CHECK(l.read_chunks > 1000);
+	CHECK_EQ(spool_close(l.spool, NULL), 0);
+	spool_free(l.spool);
+	bundle_reader_free(l.reader);
+	free(l.buf);
+	kit_folder_remove(&l.dir);
+}
+
+/* ---- streams ---- */
+
+/* What the chunk headers say, against a walk over the records; and the walk's own idea of a window.
+ */
+static void check_times(const char *path)
+{
+	struct bundle *b = open_or_die(path);
+	const struct bundle_stream *streams;
+	size_t n = bundle_streams(b, &streams);
+	struct bundle_reader *reader;
+	uint8_t *buf = malloc(BUNDLE_CHUNK_MAX);
+	uint64_t events = 0;
+
+	CHECK(n == 5 && buf && bundle_reader_new(&reader, NULL) == 0);
+	for (size_t i = 0; i < n; i++) {
+		const struct bundle_stream *s = &streams[i];
+
+		CHECK(s->in_order || s->kind == CHUNK_PACKETS);
+		CHECK_EQ(s->missing, 0);
+		CHECK(!s->real_time);
+		for (size_t k = 0; k < s->count; k++) {
+			const struct bundle_chunk *c = &s->chunks[k];
+			size_t from, to;
+
+			CHECK_EQ(bundle_chunk_read(b, c, reader, buf, s->raw_max, NULL), 0);
+			CHECK_EQ(c->sequence, k + 1);
+			bundle_stream_window(s, c->first_ns, c->last_ns, &from, &to);
+			CHECK(from <= k && k < to);
+			bundle_stream_window(s, 0, c->first_ns - 1, &from, &to);
+			CHECK(from == 0 && (to <= k || !s->in_order || k == 0 ||
+					    s->chunks[k - 1].first_ns == c->first_ns));
+			for (size_t at = 0; s->kind == CHUNK_RING && at < c->raw_bytes;
+			     at += KIT_PAGE) {
+				struct ringpage_info info;
+
+				CHECK_EQ(ringpage_scan(&kit_layout, buf + at, &info), 0);
+				CHECK(info.first_ns >= c->first_ns && info.last_ns <= c->last_ns);
+				events += info.events;
+			}
+			for (size_t at = 0; s->kind == CHUNK_PACKETS && at < c->raw_bytes;) {
+				uint64_t ns = kit_packet_ns(buf + at);
+
+				CHECK(ns >= c->first_ns && ns <= c->last_ns);
+				at += 16 + (size_t)get_le32(buf + at + 8);
+				CHECK(at <= c->raw_bytes);
+			}
+			if (s->kind == CHUNK_KMSG || s->kind == CHUNK_CLOCKS)
+				CHECK_EQ(buf[c->raw_bytes - 1], '\n');
+		}
+		bundle_stream_window(s, s->last_ns + 1, UINT64_MAX, &(size_t){0}, &(size_t){0});
+		CHECK_EQ(s->chunks[s->count - 1].sequence, s->count);
+	}
+	CHECK_EQ(events, KIT_EVENTS);
+	/* Line i of the log was at kit_kmsg_ns(i): to the microsecond, which is what the text has.
+	 */
+	CHECK_EQ(bundle_stream(b, CHUNK_KMSG, 0)->first_ns, kit_kmsg_ns(0));
+	CHECK_EQ(bundle_stream(b, CHUNK_KMSG, 0)->last_ns,
+		 kit_kmsg_ns(kit_lines(text_c(&kit.log)) - 1));
+	CHECK_EQ(bundle_stream(b, CHUNK_CLOCKS, 0)->first_ns, NSEC_PER_SEC);
+	CHECK_EQ(bundle_stream(b, CHUNK_CLOCKS, 0)->last_ns, KIT_CLOCK_ROWS * NSEC_PER_SEC);
+	bundle_reader_free(reader);
+	bundle_free(b);
+	free(buf);
+}
+
+static void chunks_hold_whole_records_of_their_times(void)
+{
+	check_times(made_path);
+}
+
+static void so_do_the_chunks_made_for_a_folder(void)
+{
+	check_times(unpacked);
+}
+
+static void a_window_is_found_by_bisection_as_by_looking(void)
+{
+	struct bundle_chunk chunks[50];
+	struct bundle_stream s = {.chunks = chunks, .count = 50};
+
+	for (int order = 0; order < 2; order++) {
+		uint64_t state = 7;
+
+		for (uint64_t i = 0; i < 50; i++)
+			chunks[i] =
+				(struct bundle_chunk){.first_ns = 10 * i + damage(&state) % 3,
+						      .last_ns = 10 * i + 5 + damage(&state) % 9};
+		s.in_order = order == 0;
+		for (size_t i = 1; s.in_order && i < 50; i++)
+			chunks[i].last_ns = max_of(chunks[i].last_ns, chunks[i - 1].last_ns);
+		for (uint64_t from = 0; from < 520; from += 3)
+			for (uint64_t to = from; to < 520; to += 7) {
+				size_t a, z, first = 50, last = 0;
+
+				bundle_stream_window(&s, from, to, &a, &z);
+				for (size_t i = 0; i < 50; i++)
+					if (chunks[i].first_ns <= to && chunks[i].last_ns >= from) {
+						first = min_of(first, i);
+						last = i + 1;
+					}
+				CHECK(a <= z && z <= 50);
+				CHECK(first == 50 || (a <= first && z >= last));
+				CHECK(!s.in_order || first == 50 || (a == first && z == last));
+			}
+	}
+}
+
 int main(void)
 {
 	static const struct test_case cases[] = {
@@ -249,6 +521,13 @@ int main(void)
 		TEST(packed_again_it_is_the_same),
 		TEST(a_trace_file_alone_is_read),
 		TEST(a_missing_manifest_is_told),
+		TEST(a_session_that_ended_is_read),
+		TEST(a_session_whose_newest_chunks_are_in_the_tail_is_read),
+		TEST(a_session_in_a_tar_is_read),
+		TEST(a_session_that_is_being_recorded_is_read),
+		TEST(chunks_hold_whole_records_of_their_times),
+		TEST(so_do_the_chunks_made_for_a_folder),
+		TEST(a_window_is_found_by_bisection_as_by_looking),
 	};
 	int r;
 
