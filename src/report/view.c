@@ -80,9 +80,10 @@ void view_report_end(struct view *v, bool complete, const char *const *notes, si
 	v->reports++;
 }
 
-void view_end(struct view *v)
+/** view_end() - the end of the document, with what is true of all its reports */
+void view_end(struct view *v, bool complete, const char *const *notes, size_t count)
 {
-	v->ops->end(v);
+	v->ops->end(v, complete, notes, count);
 	free(take_ptr(v->shown));
 }
 

@@ -10,7 +10,7 @@
  *	view_rows(&v, t); table_forget_rows(t); ...   one that is shown as it comes; at its end:
  *	view_table_end(&v, t);
  *	view_report_end(&v, complete, notes, note_count);
- *	view_end(&v);
+ *	view_end(&v, complete, notes, note_count);
  *
  * scoutfs-trace-report(1) describes what each writes.
  */
@@ -62,7 +62,8 @@ struct view_ops {
 	void (*row)(struct view *v, const struct table *t, const struct table_row *row);
 	void (*tail)(struct view *v, const struct table *t); /* total, rows left out, notes */
 	void (*report_end)(struct view *v, bool complete, const char *const *notes, size_t count);
-	void (*end)(struct view *v);
+	/* The document's own: what is true of every report in it. */
+	void (*end)(struct view *v, bool complete, const char *const *notes, size_t count);
 };
 extern const struct view_ops view_text, view_csv, view_json;
 
@@ -72,7 +73,7 @@ void view_table(struct view *v, const struct table *t);
 void view_rows(struct view *v, const struct table *t);
 void view_table_end(struct view *v, const struct table *t);
 void view_report_end(struct view *v, bool complete, const char *const *notes, size_t count);
-void view_end(struct view *v);
+void view_end(struct view *v, bool complete, const char *const *notes, size_t count);
 
 /* Shared by the views. */
 bool view_real(const struct view *v, uint64_t mono_ns, uint64_t *ret_real_ns);

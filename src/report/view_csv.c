@@ -162,5 +162,5 @@ const struct view_ops view_csv = {
 	.row = row,
 	.tail = tail,
 	.report_end = report_end,
-	.end = begin,
+	.end = report_end,
 };

@@ -180,7 +180,7 @@ static void report_end(struct view *v, bool complete, const char *const *notes, 
 	json_object_end(w);
 }
 
-static void end(struct view *v)
+static void end(struct view *v, bool complete, const char *const *notes, size_t count)
 {
 	const struct view_clock *c = &v->settings.clock;
 
@@ -191,6 +191,8 @@ static void end(struct view *v)
 		json_u64(&v->json, c->trigger_ns);
 	else
 		json_null(&v->json);
+	json_kv_bool(&v->json, "complete", complete);
+	put_notes(&v->json, notes, count);
 	json_object_end(&v->json);
 	text_str(v->out, "\n");
 }

@@ -563,10 +563,20 @@ static void tail(struct view *v, const struct table *t)
 		put_sentence(v, t->notes[i]);
 }
 
+/* The notes say what is not complete. */
 static void report_end(struct view *v, bool complete, const char *const *notes, size_t count)
 {
-	(void)complete; /* the notes say so */
+	(void)complete;
 	if (count && v->tables)
+		text_str(v->out, "\n");
+	for (size_t i = 0; i < count; i++)
+		put_sentence(v, notes[i]);
+}
+
+static void end(struct view *v, bool complete, const char *const *notes, size_t count)
+{
+	(void)complete;
+	if (count && v->reports)
 		text_str(v->out, "\n");
 	for (size_t i = 0; i < count; i++)
 		put_sentence(v, notes[i]);
@@ -579,5 +589,5 @@ const struct view_ops view_text = {
 	.row = row,
 	.tail = tail,
 	.report_end = report_end,
-	.end = begin,
+	.end = end,
 };

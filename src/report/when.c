@@ -86,8 +86,7 @@ static bool take_date(const char **s, struct tm *tm)
 	same = (struct tm){.tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday};
 	(void)timegm(&same);
 	/* CLOCK_REALTIME in 64 bits of ns reaches to 2554; signed, to 2262. */
-	return tm->tm_year >= 70 && tm->tm_year < 360 && same.tm_mon == tm->tm_mon &&
-	       same.tm_mday == tm->tm_mday;
+	return tm->tm_year >= 70 && tm->tm_year < 360 && same.tm_mon == tm->tm_mon;
 }
 
 /* "Z", "+02:00", "-0500", "+02", or nothing. @ret_given: there was one. */

@@ -43,7 +43,7 @@ static const char *show(const struct view_settings *s)
 	view_report(&v, "test", "A report");
 	view_table(&v, &t);
 	view_report_end(&v, true, NULL, 0);
-	view_end(&v);
+	view_end(&v, true, NULL, 0);
 	return text_ok(&out) ? text_c(&out) : "(no memory)";
 }
 
@@ -156,7 +156,7 @@ static void json_is_raw(void)
 		  "\"rate\":null,\"share\":null,\"took_ns\":null,\"off_ns\":null,"
 		  "\"size_bytes\":null,\"rid\":null},"
 		  "\"left_out\":7,\"notes\":[\"A note.\"]}},\"complete\":true,\"notes\":[]}\n"
-		  "},\"trigger_monotonic_ns\":100000000000}\n");
+		  "},\"trigger_monotonic_ns\":100000000000,\"complete\":true,\"notes\":[]}\n");
 }
 
 /* Durations. */
@@ -459,7 +459,7 @@ static void show_document(enum report_format format)
 		}
 		view_report_end(&v, !report, notes, (size_t)report);
 	}
-	view_end(&v);
+	view_end(&v, false, notes, 1);
 }
 
 static void rows_may_be_shown_as_they_come(void)
@@ -496,6 +496,8 @@ static void rows_may_be_shown_as_they_come(void)
 				"text          100\n"
 				"text          200\n"
 				"text          300\n"
+				"\n"
+				"One source could not be read.\n"
 				"\n"
 				"One source could not be read.\n");
 	show_document(REPORT_CSV);
