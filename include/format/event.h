@@ -35,7 +35,8 @@ struct event_format {
 	uint32_t name_rank;	   /* its place in by_name */
 	const char *print_fmt;	   /* the text behind "print fmt: "; "" when there is none */
 	struct tracedat_span text; /* the whole, in the buffer of the head */
-	uint32_t older_id;	   /* index + 1 of an earlier format of the same id; 0: none */
+	bool is_whole;	   /* each line of the text was understood; else something is left out */
+	uint32_t older_id; /* index + 1 of an earlier format of the same id; 0: none */
 };
 
 struct event_table {

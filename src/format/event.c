@@ -243,12 +243,20 @@ static uint32_t field_lines(struct tracedat_span text)
 	return min_of(n, (uint32_t)FIELDS_MAX);
 }
 
+/* A line that has no field and no print fmt: those before the fields are head_parse()'s. */
+static bool line_is_known(const struct tracedat_span *line)
+{
+	return line->n == 0 || span_starts(line, "name:") || span_starts(line, "ID:") ||
+	       span_starts(line, "format:");
+}
+
 /* The fields, into a block that has room for @room of them and for their strings; the print fmt. */
 static void fields_parse(struct tracedat_span text, struct event_table *t, struct event_format *f,
 			 struct event_field *fields, uint32_t room, struct pool *pool)
 {
 	struct tracedat_span line;
 
+	f->is_whole = true;
 	while (line_next(&text, &line)) {
 		line = trimmed(line.s, line.n);
 		if (span_starts(&line, "print fmt:")) {
@@ -261,13 +269,16 @@ static void fields_parse(struct tracedat_span text, struct event_table *t, struc
 			f->print_fmt = pool_add(pool, &fmt);
 			return;
 		}
-		if (!span_starts(&line, "field:"))
+		if (!span_starts(&line, "field:")) {
+			f->is_whole &= line_is_known(&line);
 			continue;
+		}
 		if (f->field_count < room && field_parse(&line, pool, &fields[f->field_count])) {
 			f->common_count += str_starts(fields[f->field_count].name, "common_");
 			f->field_count++;
 		} else {
 			t->fields_skipped++;
+			f->is_whole = false;
 		}
 	}
 	f->print_fmt = pool_add(pool, &(struct tracedat_span){"", 0});

@@ -1,0 +1,1012 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An event's print fmt, parsed by libtraceevent, made into a program for print_run.c. Called once
+ * for each event format when a bundle is opened.
+ *
+ * The library interprets its tree for every event: it looks fields up, allocates, and calls
+ * vsnprintf() for every piece; that is most of what `trace-cmd report` costs. Here each conversion
+ * becomes one step with its literal in front, and most numbers a load, a shift and a mask.
+ *
+ * What the library does is followed to the letter, also where the kernel would do otherwise:
+ * numbers are not sign-extended beyond their conversion, casts only mask, names of enums that the
+ * kernel did not resolve are -1 in tables. (print_fmt parsing and pretty_print() of
+ * src/event-parse.c, 1.5 to 1.8.) Whatever is not known here is left to the library, and print.c
+ * compares each program's text with the library's before it is used.
+ *
+ * The tree comes from a stranger's file: types are checked before a union is looked into, and
+ * offsets and widths before they are used.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <traceevent/event-parse.h>
+
+#include "format/wire.h"
+#include "print_program.h"
+
+#define STEPS_MAX 4096
+#define CODE_MAX 8192
+#define CHOICES_MAX 16384
+#define DEPTH_MAX 64	 /* of the tree */
+#define OFFSET_MAX 65535 /* as in format/event.c */
+#define NUMBER_BYTES 24	 /* a number's digits, sign and prefix */
+#define DYNAMIC_WORD_BYTES 4
+
+struct print_block {
+	struct print_block *next;
+	char bytes[];
+};
+
+struct compiler {
+	struct tep_event *event;
+	bool names;
+	struct print_program *program;
+	size_t step_size, code_size;
+	uint32_t code_count;
+	struct text literal; /* in front of the next step */
+	int stack;	     /* while a number is made */
+	int error;	     /* 0, or why it ends: -ENOMEM, -ENOTSUP */
+};
+
+/* What stands before a conversion letter. */
+struct format {
+	struct print_conv conv;
+	int longs; /* l or h, as the library counts them */
+	const struct tep_print_arg *length;
+	bool after_dot;
+};
+
+static void give_up(struct compiler *c)
+{
+	if (!c->error)
+		c->error = -ENOTSUP;
+}
+
+static void *keep(struct compiler *c, const void *bytes, size_t n, size_t size)
+{
+	struct print_block *b = c->error ? NULL : malloc(sizeof(*b) + size);
+
+	if (!b) {
+		c->error = -ENOMEM;
+		return NULL;
+	}
+	b->next = c->program->blocks;
+	c->program->blocks = b;
+	memset(b->bytes, 0, size);
+	if (n)
+		memcpy(b->bytes, bytes, n);
+	return b->bytes;
+}
+
+static const char *keep_string(struct compiler *c, const char *s)
+{
+	return keep(c, s, strlen(s), strlen(s) + 1);
+}
+
+/* The bytes of an event up to here are read without another look. */
+static void needs(struct compiler *c, uint32_t bytes)
+{
+	c->program->need_bytes = max_of(c->program->need_bytes, bytes);
+}
+
+static void steps_grow(struct compiler *c)
+{
+	size_t size = max_of(c->step_size * 2, (size_t)16);
+	struct print_step *grown;
+
+	if (c->program->step_count < c->step_size)
+		return;
+	if (size > STEPS_MAX) {
+		give_up(c);
+		return;
+	}
+	grown = realloc(c->program->steps, size * sizeof(*grown));
+	if (!grown) {
+		c->error = -ENOMEM;
+		return;
+	}
+	c->program->steps = grown;
+	c->step_size = size;
+}
+
+/* The next step, with the literal that was gathered; to be filled in before another one is made. */
+static struct print_step *step_new(struct compiler *c, enum print_kind kind)
+{
+	static const char no_literal[PRINT_LITERAL_PAD];
+	static struct print_step nowhere;
+	struct print_step *s;
+
+	steps_grow(c);
+	if (c->literal.failed)
+		c->error = -ENOMEM;
+	if (c->literal.len > UINT16_MAX)
+		give_up(c);
+	if (c->error) {
+		nowhere = (struct print_step){0};
+		return &nowhere;
+	}
+	s = &c->program->steps[c->program->step_count++];
+	*s = (struct print_step){.kind = (uint8_t)kind, .literal = no_literal};
+	s->literal_bytes = (uint16_t)c->literal.len;
+	if (c->literal.len)
+		s->literal =
+			keep(c, c->literal.s, c->literal.len, c->literal.len + PRINT_LITERAL_PAD);
+	c->program->fixed_bytes += s->literal_bytes + PRINT_LITERAL_PAD + NUMBER_BYTES;
+	text_reset(&c->literal);
+	return s;
+}
+
+static void literal_flush(struct compiler *c)
+{
+	if (c->literal.len)
+		(void)step_new(c, STEP_LITERAL);
+}
+
+/* ---- numbers ---- */
+
+static struct print_code *code_new(struct compiler *c, enum print_num_op op, int stack)
+{
+	static struct print_code nowhere;
+	size_t size = max_of(c->code_size * 2, (size_t)16);
+	struct print_code *grown;
+
+	c->stack += stack;
+	if (c->stack > PRINT_STACK || c->code_count == CODE_MAX)
+		give_up(c);
+	if (!c->error && c->code_count == c->code_size) {
+		grown = realloc(c->program->code, size * sizeof(*grown));
+		if (!grown)
+			c->error = -ENOMEM;
+		else
+			c->program->code = grown;
+		c->code_size = size;
+	}
+	if (c->error)
+		return &nowhere;
+	c->program->code[c->code_count] = (struct print_code){.op = (uint8_t)op};
+	return &c->program->code[c->code_count++];
+}
+
+static bool is_number_size(int bytes)
+{
+	return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
+}
+
+/* A field of a tree's leaf, its place checked; NULL (and the program given up) when it is none. */
+static const struct tep_format_field *field_of(struct compiler *c, struct tep_format_field *f,
+					       const char *name)
+{
+	if (!f && name)
+		f = tep_find_any_field(c->event, name);
+	if (!f || f->offset < 0 || f->offset > OFFSET_MAX || f->size < 0 || f->size > OFFSET_MAX) {
+		give_up(c);
+		return NULL;
+	}
+	needs(c, (uint32_t)(f->offset + f->size));
+	return f;
+}
+
+static const struct tep_format_field *dynamic_field_of(struct compiler *c,
+						       struct tep_format_field *f, const char *name)
+{
+	const struct tep_format_field *found = field_of(c, f, name);
+
+	if (found && (!(found->flags & TEP_FIELD_IS_DYNAMIC) || found->size != DYNAMIC_WORD_BYTES))
+		give_up(c);
+	return c->error ? NULL : found;
+}
+
+/* What a cast leaves of a number: eval_type_str() of the library. */
+static uint64_t type_mask(const char *type, size_t n)
+{
+	static const struct {
+		const char *name;
+		uint64_t mask;
+	} types[] = {{"u8", 0xff},	  {"s8", 0xff},	       {"char", 0xff},
+		     {"u16", 0xffff},	  {"s16", 0xffff},     {"short", 0xffff},
+		     {"u32", 0xffffffff}, {"s32", 0xffffffff}, {"int", 0xffffffff}};
+	static const char prefix[] = "unsigned ";
+	size_t skip = n > sizeof(prefix) - 1 && memcmp(type, prefix, sizeof(prefix) - 1) == 0
+			      ? sizeof(prefix) - 1
+			      : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		/* Behind "unsigned" only the words of C are looked for. */
+		if (skip && (types[i].name[0] == 'u' || types[i].name[1] <= '9'))
+			continue;
+		if (n - skip == strlen(types[i].name) &&
+		    memcmp(type + skip, types[i].name, n - skip) == 0)
+			return types[i].mask;
+	}
+	return UINT64_MAX;
+}
+
+static uint64_t cast_mask(const char *type)
+{
+	return type ? type_mask(type, strlen(type)) : UINT64_MAX;
+}
+
+/* Of "(u16 *)", the type that is pointed at; the library cuts off the last two characters. */
+static uint64_t cast_mask_pointed(const char *type)
+{
+	size_t n = type ? strlen(type) : 0;
+
+	return n > 2 && type[n - 1] == '*' ? type_mask(type, n - 2) : UINT64_MAX;
+}
+
+/* The library looks for a function of that name when there is no number; no event has one. */
+static uint64_t atom_value(const char *atom)
+{
+	return strtoull(atom, NULL, 0);
+}
+
+static bool is_op(const struct tep_print_arg *arg, const char *op)
+{
+	return arg->type == TEP_PRINT_OP && arg->op.op && strcmp(arg->op.op, op) == 0;
+}
+
+/* A number that is a load, a shift and a mask, or a constant. */
+static bool num_simple(struct compiler *c, const struct tep_print_arg *arg, int depth,
+		       struct print_num *ret)
+{
+	const struct tep_format_field *f;
+	uint64_t v;
+
+	if (!arg || depth > DEPTH_MAX)
+		return false;
+	switch (arg->type) {
+	case TEP_PRINT_ATOM:
+		*ret = (struct print_num){.mask = atom_value(arg->atom.atom)};
+		return true;
+	case TEP_PRINT_FIELD:
+		f = field_of(c, arg->field.field, arg->field.name);
+		if (!f || !is_number_size(f->size))
+			return false;
+		*ret = (struct print_num){.offset = (uint32_t)f->offset,
+					  .bytes = (uint8_t)f->size,
+					  .mask = UINT64_MAX};
+		return true;
+	case TEP_PRINT_TYPE:
+		if (!num_simple(c, arg->typecast.item, depth + 1, ret))
+			return false;
+		ret->mask &= cast_mask(arg->typecast.type);
+		return true;
+	case TEP_PRINT_OP:
+		break;
+	default:
+		return false;
+	}
+	if (!(is_op(arg, ">>") || is_op(arg, "&")) || !arg->op.right ||
+	    arg->op.right->type != TEP_PRINT_ATOM || !num_simple(c, arg->op.left, depth + 1, ret))
+		return false;
+	v = atom_value(arg->op.right->atom.atom);
+	if (is_op(arg, "&")) {
+		ret->mask &= v;
+		return true;
+	}
+	if (!ret->bytes || v >= 64 || ret->shift + v >= 64)
+		return false;
+	ret->shift = (uint8_t)(ret->shift + v);
+	ret->mask >>= v;
+	return true;
+}
+
+static void code_arg(struct compiler *c, const struct tep_print_arg *arg, int depth);
+
+static void code_const(struct compiler *c, uint64_t v)
+{
+	code_new(c, NUM_CONST, 1)->imm = v;
+}
+
+static void code_field(struct compiler *c, const struct tep_print_arg *arg)
+{
+	const struct tep_format_field *f = field_of(c, arg->field.field, arg->field.name);
+	struct print_code *code;
+
+	if (!f)
+		return;
+	if (!is_number_size(f->size)) {
+		code_const(c, 0);
+		return;
+	}
+	code = code_new(c, NUM_LOAD, 1);
+	code->offset = (uint32_t)f->offset;
+	code->bytes = (uint8_t)f->size;
+}
+
+static void code_element(struct compiler *c, const struct tep_print_arg *array)
+{
+	const struct tep_format_field *f = NULL;
+	struct print_code *code;
+	unsigned int bytes = 0;
+
+	if (array->type == TEP_PRINT_DYNAMIC_ARRAY) {
+		f = dynamic_field_of(c, array->dynarray.field, NULL);
+		bytes = f && f->elementsize ? f->elementsize
+					    : (unsigned int)tep_get_long_size(c->event->tep);
+	} else if (array->type == TEP_PRINT_FIELD) {
+		f = field_of(c, array->field.field, array->field.name);
+		bytes = f ? f->elementsize : 0;
+	}
+	if (!f || bytes > 8 || !is_number_size((int)bytes)) {
+		give_up(c);
+		return;
+	}
+	code = code_new(c, array->type == TEP_PRINT_FIELD ? NUM_INDEX : NUM_INDEX_DYNAMIC, 0);
+	code->offset = (uint32_t)f->offset;
+	code->bytes = (uint8_t)bytes;
+	code->imm = bytes;
+	code->is_relative = f->flags & TEP_FIELD_IS_RELATIVE;
+}
+
+/* array[index] */
+static void code_index(struct compiler *c, const struct tep_print_arg *arg, int depth)
+{
+	const struct tep_print_arg *array = arg->op.left;
+	const char *type = NULL;
+	uint64_t mask;
+
+	code_arg(c, arg->op.right, depth + 1);
+	while (array && array->type == TEP_PRINT_TYPE) {
+		type = type ? type : array->typecast.type;
+		array = array->typecast.item;
+	}
+	if (!array) {
+		give_up(c);
+		return;
+	}
+	code_element(c, array);
+	mask = cast_mask_pointed(type);
+	if (mask != UINT64_MAX)
+		code_new(c, NUM_AND_MASK, 0)->imm = mask;
+}
+
+static void code_select(struct compiler *c, const struct tep_print_arg *arg, int depth)
+{
+	const struct tep_print_arg *both = arg->op.right;
+
+	if (!both || !is_op(both, ":")) {
+		give_up(c);
+		return;
+	}
+	code_arg(c, arg->op.left, depth + 1);
+	code_arg(c, both->op.left, depth + 1);
+	code_arg(c, both->op.right, depth + 1);
+	(void)code_new(c, NUM_SELECT, -2);
+}
+
+static void code_op(struct compiler *c, const struct tep_print_arg *arg, int depth)
+{
+	static const struct {
+		const char *op;
+		enum print_num_op code;
+	} ops[] = {
+		{"|", NUM_OR},		{"||", NUM_BOOL_OR},
+		{"&", NUM_AND},		{"&&", NUM_BOOL_AND},
+		{"<", NUM_LESS},	{"<=", NUM_LESS_EQUAL},
+		{">", NUM_GREATER},	{">=", NUM_GREATER_EQUAL},
+		{"==", NUM_EQUAL},	{"!=", NUM_NOT_EQUAL},
+		{"<<", NUM_SHIFT_LEFT}, {">>", NUM_SHIFT_RIGHT},
+		{"-", NUM_SUBTRACT},	{"+", NUM_ADD},
+		{"/", NUM_DIVIDE},	{"%", NUM_MODULO},
+		{"*", NUM_MULTIPLY},
+	};
+	size_t i = 0;
+
+	if (is_op(arg, "[")) {
+		code_index(c, arg, depth);
+		return;
+	}
+	if (is_op(arg, "?")) {
+		code_select(c, arg, depth);
+		return;
+	}
+	if (is_op(arg, "!") || is_op(arg, "~")) {
+		code_arg(c, arg->op.right, depth + 1);
+		(void)code_new(c, is_op(arg, "!") ? NUM_NOT : NUM_INVERT, 0);
+		return;
+	}
+	while (i < ARRAY_SIZE(ops) && !is_op(arg, ops[i].op))
+		i++;
+	if (i == ARRAY_SIZE(ops)) {
+		give_up(c);
+		return;
+	}
+	code_arg(c, arg->op.left, depth + 1); /* of a sign: 0 */
+	code_arg(c, arg->op.right, depth + 1);
+	(void)code_new(c, ops[i].code, -1);
+}
+
+static void code_length(struct compiler *c, const struct tep_print_arg *arg)
+{
+	const struct tep_format_field *f = dynamic_field_of(c, arg->dynarray.field, NULL);
+	struct print_code *code;
+
+	if (!f)
+		return;
+	code = code_new(c, NUM_LENGTH, 1);
+	code->offset = (uint32_t)f->offset;
+	code->is_relative = f->flags & TEP_FIELD_IS_RELATIVE;
+}
+
+/* Leaves one number more on the stack. */
+static void code_arg(struct compiler *c, const struct tep_print_arg *arg, int depth)
+{
+	uint64_t mask;
+
+	if (!arg || depth > DEPTH_MAX)
+		give_up(c);
+	if (c->error)
+		return;
+	switch (arg->type) {
+	case TEP_PRINT_NULL:
+		code_const(c, 0);
+		return;
+	case TEP_PRINT_ATOM:
+		code_const(c, atom_value(arg->atom.atom));
+		return;
+	case TEP_PRINT_FIELD:
+		code_field(c, arg);
+		return;
+	case TEP_PRINT_TYPE:
+		code_arg(c, arg->typecast.item, depth + 1);
+		mask = cast_mask(arg->typecast.type);
+		if (mask != UINT64_MAX)
+			code_new(c, NUM_AND_MASK, 0)->imm = mask;
+		return;
+	case TEP_PRINT_OP:
+		code_op(c, arg, depth);
+		return;
+	case TEP_PRINT_DYNAMIC_ARRAY_LEN:
+		code_length(c, arg);
+		return;
+	default: /* functions of plugins, addresses in our own memory, strings */
+		give_up(c);
+		return;
+	}
+}
+
+static struct print_num number(struct compiler *c, const struct tep_print_arg *arg)
+{
+	uint32_t begin = c->code_count;
+	struct print_num n = {0};
+
+	if (num_simple(c, arg, 0, &n) || c->error)
+		return n;
+	c->stack = 0;
+	code_arg(c, arg, 0);
+	if (c->code_count - begin > UINT16_MAX)
+		give_up(c);
+	return (struct print_num){.code = begin, .code_count = (uint16_t)(c->code_count - begin)};
+}
+
+/* ---- names of scoutfs's numbers ---- */
+
+static const char *role_name(unsigned int role)
+{
+	static const char *const names[] = {"follower", "candidate", "leader"};
+
+	return role < ARRAY_SIZE(names) ? names[role] : "?";
+}
+
+struct naming {
+	const char *event, *field; /* patterns of fnmatch() */
+	const char *(*name_of)(unsigned int value);
+};
+
+static const struct naming namings[] = {
+	{"scoutfs_net_*_message", "nh_cmd", wire_command_name},
+	{"scoutfs_net_*_message", "nh_error", wire_error_name},
+	{"scoutfs_lock_*", "mode", wire_lock_mode_name},
+	{"scoutfs_lock_*", "invalidating_mode", wire_lock_mode_name},
+	{"scoutfs_quorum_*_message", "type", wire_quorum_type_name},
+	{"scoutfs_quorum_loop", "role", role_name},
+};
+
+/* Bits of flags of connections, in the order of the kernel's enum conn_flags (src/net.h). */
+static const char *const conn_flags[] = {"valid_greeting", "established",  "shutting_down",
+					 "saw_greeting",   "saw_farewell", "reconn_wait",
+					 "reconn_freeing"};
+
+/* The name behind the number that was just made, if its field has names. */
+static void name_step(struct compiler *c, const struct tep_print_arg *arg,
+		      const struct print_num *num, const struct print_conv *conv)
+{
+	const struct tep_print_arg *leaf = arg;
+	struct print_step *s;
+	size_t i = 0;
+
+	while (leaf && leaf->type == TEP_PRINT_TYPE)
+		leaf = leaf->typecast.item;
+	if (!c->names || !leaf || leaf->type != TEP_PRINT_FIELD ||
+	    strcmp(c->event->system, "scoutfs") != 0)
+		return;
+	while (i < ARRAY_SIZE(namings) && (fnmatch(namings[i].event, c->event->name, 0) != 0 ||
+					   strcmp(namings[i].field, leaf->field.name) != 0))
+		i++;
+	if (i == ARRAY_SIZE(namings))
+		return;
+	s = step_new(c, STEP_NAME);
+	s->num = *num;
+	s->conv = *conv;
+	s->name_of = namings[i].name_of;
+}
+
+/* ---- strings ---- */
+
+/* eval_flag() of the library: some names are known, others are -1. */
+static int64_t flag_value(const char *value)
+{
+	static const struct {
+		const char *name;
+		int64_t value;
+	} known[] = {{"HI_SOFTIRQ", 0},	     {"TIMER_SOFTIRQ", 1},     {"NET_TX_SOFTIRQ", 2},
+		     {"NET_RX_SOFTIRQ", 3},  {"BLOCK_SOFTIRQ", 4},     {"IRQ_POLL_SOFTIRQ", 5},
+		     {"TASKLET_SOFTIRQ", 6}, {"SCHED_SOFTIRQ", 7},     {"HRTIMER_SOFTIRQ", 8},
+		     {"RCU_SOFTIRQ", 9},     {"HRTIMER_NORESTART", 0}, {"HRTIMER_RESTART", 1}};
+
+	if (isdigit((unsigned char)value[0]))
+		return (int64_t)strtoull(value, NULL, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(known[i].name, value) == 0)
+			return known[i].value;
+	return -1;
+}
+
+/* The kernel leaves "CONN_FL_established" as a name, whose value the library cannot know. */
+static int64_t conn_flag_value(const struct compiler *c, const char *value, int64_t otherwise)
+{
+	static const char prefix[] = "CONN_FL_";
+
+	if (!c->names || otherwise != -1 || !str_starts(value, prefix))
+		return otherwise;
+	for (size_t i = 0; i < ARRAY_SIZE(conn_flags); i++)
+		if (strcmp(conn_flags[i], value + strlen(prefix)) == 0)
+			return INT64_C(1) << i;
+	return otherwise;
+}
+
+static struct print_table table_of(struct compiler *c, const struct tep_print_flag_sym *list)
+{
+	const struct tep_print_flag_sym *at;
+	struct print_choice *choices;
+	uint32_t n = 0;
+
+	for (at = list; at && n <= CHOICES_MAX; at = at->next)
+		n++;
+	if (n > CHOICES_MAX)
+		give_up(c);
+	choices = keep(c, NULL, 0, max_of(n, 1U) * sizeof(*choices));
+	at = list;
+	for (uint32_t i = 0; i < n && !c->error; i++, at = at->next) {
+		choices[i].value = conn_flag_value(c, at->value, flag_value(at->value));
+		choices[i].text = keep_string(c, at->str);
+		choices[i].bytes = (uint32_t)strlen(at->str);
+	}
+	return (struct print_table){choices, n};
+}
+
+/* A step that prints a string by the conversion. */
+static struct print_step *string_step(struct compiler *c, enum print_kind kind,
+				      const struct format *f)
+{
+	struct print_num length = {0};
+	struct print_step *s;
+
+	if (f->length)
+		length = number(c, f->length);
+	s = step_new(c, kind);
+	s->conv = f->conv;
+	s->length = length;
+	return s;
+}
+
+static void string_field(struct compiler *c, const struct tep_print_arg *arg,
+			 const struct format *f)
+{
+	const struct tep_format_field *field = field_of(c, arg->field.field, arg->field.name);
+	struct print_step *s;
+
+	if (!field)
+		return;
+	if (!(field->flags & TEP_FIELD_IS_ARRAY) &&
+	    field->size == tep_get_long_size(c->event->tep)) {
+		s = step_new(c, STEP_STRING_POINTER);
+		s->num = number(c, arg);
+		return;
+	}
+	s = string_step(c, STEP_STRING, f);
+	s->num.offset = (uint32_t)field->offset;
+	s->size = (uint32_t)field->size;
+}
+
+static void string_dynamic(struct compiler *c, const struct tep_print_arg *arg,
+			   const struct format *f, enum print_kind kind)
+{
+	const struct tep_format_field *field =
+		dynamic_field_of(c, arg->string.field, arg->string.string);
+	struct print_step *s;
+
+	if (!field)
+		return;
+	s = string_step(c, kind, f);
+	s->num.offset = (uint32_t)field->offset;
+	s->is_relative = field->flags & TEP_FIELD_IS_RELATIVE;
+}
+
+static void string_table(struct compiler *c, const struct tep_print_arg *arg,
+			 const struct format *f)
+{
+	bool flags = arg->type == TEP_PRINT_FLAGS;
+	struct print_num num = number(c, flags ? arg->flags.field : arg->symbol.field);
+	struct print_table table = table_of(c, flags ? arg->flags.flags : arg->symbol.symbols);
+	const char *delimiter = keep_string(c, flags && arg->flags.delim ? arg->flags.delim : "");
+	struct print_step *s = string_step(c, flags ? STEP_FLAGS : STEP_CHOICE, f);
+
+	s->num = num;
+	s->table = table;
+	s->text = delimiter;
+}
+
+/* The array of __print_hex() and __print_array() into @s. */
+static void array_source(struct compiler *c, const struct tep_print_arg *array,
+			 struct print_step *s)
+{
+	const struct tep_format_field *f = NULL;
+
+	if (array && array->type == TEP_PRINT_DYNAMIC_ARRAY)
+		f = dynamic_field_of(c, array->dynarray.field, NULL);
+	else if (array && array->type == TEP_PRINT_FIELD)
+		f = field_of(c, array->field.field, array->field.name);
+	if (!f) {
+		give_up(c);
+		return;
+	}
+	s->num.offset = (uint32_t)f->offset;
+	s->is_dynamic = array->type == TEP_PRINT_DYNAMIC_ARRAY;
+	s->is_relative = f->flags & TEP_FIELD_IS_RELATIVE;
+}
+
+static void string_hex(struct compiler *c, const struct tep_print_arg *arg)
+{
+	struct print_num length = number(c, arg->hex.size);
+	struct print_step *s = step_new(c, STEP_HEX);
+
+	s->length = length;
+	s->spaced = arg->type == TEP_PRINT_HEX;
+	array_source(c, arg->hex.field, s);
+}
+
+static void string_array(struct compiler *c, const struct tep_print_arg *arg)
+{
+	struct print_num length = number(c, arg->int_array.count);
+	struct print_num size = number(c, arg->int_array.el_size);
+	struct print_step *s = step_new(c, STEP_ARRAY);
+
+	if (size.bytes || size.code_count || size.mask > 8 || !is_number_size((int)size.mask)) {
+		give_up(c);
+		return;
+	}
+	s->length = length;
+	s->size = (uint32_t)size.mask;
+	array_source(c, arg->int_array.field, s);
+}
+
+static void string_arg(struct compiler *c, const struct tep_print_arg *arg, const struct format *f,
+		       int depth);
+
+/* condition ? "a" : "b" */
+static void string_select(struct compiler *c, const struct tep_print_arg *arg,
+			  const struct format *f, int depth)
+{
+	const struct tep_print_arg *both = arg->op.right;
+	struct print_num condition;
+	uint32_t unless, jump;
+
+	if (!is_op(arg, "?") || !both || !is_op(both, ":")) {
+		give_up(c);
+		return;
+	}
+	condition = number(c, arg->op.left);
+	step_new(c, STEP_JUMP_UNLESS)->num = condition;
+	unless = c->program->step_count - 1;
+	string_arg(c, both->op.left, f, depth + 1);
+	(void)step_new(c, STEP_JUMP);
+	jump = c->program->step_count - 1;
+	if (c->error)
+		return;
+	c->program->steps[unless].target = c->program->step_count;
+	string_arg(c, both->op.right, f, depth + 1);
+	if (!c->error)
+		c->program->steps[jump].target = c->program->step_count;
+}
+
+static void string_arg(struct compiler *c, const struct tep_print_arg *arg, const struct format *f,
+		       int depth)
+{
+	struct print_step *s;
+
+	if (!arg || depth > DEPTH_MAX)
+		give_up(c);
+	if (c->error)
+		return;
+	switch (arg->type) {
+	case TEP_PRINT_ATOM:
+		s = string_step(c, STEP_STRING_CONST, f);
+		s->size = (uint32_t)strlen(arg->atom.atom);
+		s->text = keep_string(c, arg->atom.atom);
+		return;
+	case TEP_PRINT_FIELD:
+		string_field(c, arg, f);
+		return;
+	case TEP_PRINT_STRING:
+		string_dynamic(c, arg, f, STEP_STRING_DYNAMIC);
+		return;
+	case TEP_PRINT_BITMASK:
+		string_dynamic(c, arg, f, STEP_BITMASK);
+		return;
+	case TEP_PRINT_FLAGS:
+	case TEP_PRINT_SYMBOL:
+		string_table(c, arg, f);
+		return;
+	case TEP_PRINT_HEX:
+	case TEP_PRINT_HEX_STR:
+		string_hex(c, arg);
+		return;
+	case TEP_PRINT_INT_ARRAY:
+		string_array(c, arg);
+		return;
+	case TEP_PRINT_TYPE: /* "(void *)0": the library prints nothing */
+		return;
+	case TEP_PRINT_OP:
+		string_select(c, arg, f, depth);
+		return;
+	default:
+		give_up(c);
+		return;
+	}
+}
+
+/* ---- conversions ---- */
+
+static void convert_number(struct compiler *c, char letter, struct format *f,
+			   const struct tep_print_arg *arg)
+{
+	static const uint8_t bits[] = {8, 16, 32, 64, 64};
+	struct print_conv *conv = &f->conv;
+	struct print_num num, length = {0};
+	struct print_step *s;
+
+	if (f->longs < -2 || f->longs > 2) {
+		give_up(c);
+		return;
+	}
+	conv->bits = bits[f->longs + 2];
+	conv->digits = letter == 'x'   ? DIGITS_HEX
+		       : letter == 'X' ? DIGITS_HEX_UPPER
+		       : letter == 'o' ? DIGITS_OCTAL
+		       : letter == 'c' ? DIGITS_CHAR
+		       : letter == 'u' ? DIGITS_UNSIGNED
+				       : DIGITS_SIGNED;
+	conv->is_plain = letter != 'X' && letter != 'o' && letter != 'c' && !conv->left &&
+			 !conv->zero && !conv->plus && !conv->alternate && !conv->width &&
+			 conv->precision < 0 && !f->length;
+	num = number(c, arg);
+	if (f->length)
+		length = number(c, f->length);
+	s = step_new(c, STEP_NUMBER);
+	s->num = num;
+	s->length = length;
+	s->conv = *conv;
+	c->program->fixed_bytes +=
+		f->length ? PRINT_WIDTH_MAX
+			  : (uint32_t)max_of(conv->width, conv->precision) + NUMBER_BYTES;
+	name_step(c, arg, &num, conv);
+}
+
+static void convert_pointer(struct compiler *c, char letter, const struct tep_print_arg *arg)
+{
+	enum print_kind kind = STEP_POINTER;
+	struct print_num num;
+
+	switch (letter) {
+	case 'F':
+	case 'S':
+		kind = STEP_SYMBOL_OFFSET;
+		break;
+	case 'f':
+	case 's':
+		kind = STEP_SYMBOL;
+		break;
+	case 'M': /* addresses and the like */
+	case 'm':
+	case 'I':
+	case 'i':
+	case 'U':
+	case 'h':
+		give_up(c);
+		return;
+	default:
+		break;
+	}
+	num = number(c, arg);
+	step_new(c, kind)->num = num;
+}
+
+/* A digit or sign of a width, a precision or a flag. */
+static void format_char(struct compiler *c, struct format *f, char ch)
+{
+	struct print_conv *conv = &f->conv;
+	int16_t *number = f->after_dot ? &conv->precision : &conv->width;
+
+	if (ch == '.') {
+		if (f->after_dot)
+			give_up(c);
+		f->after_dot = true;
+		conv->precision = 0;
+	} else if (ch == '#') {
+		conv->alternate = true;
+	} else if (ch == '+') {
+		conv->plus = true;
+	} else if (ch == '-') {
+		conv->left = true;
+	} else if (ch == '0' && !f->after_dot && !conv->width) {
+		conv->zero = true;
+	} else {
+		*number = (int16_t)(*number * 10 + (ch - '0'));
+		if (*number > PRINT_WIDTH_MAX)
+			give_up(c);
+	}
+	/* printf() has an order for them; what else it makes of them is not known here. */
+	if ((ch == '#' || ch == '+' || ch == '-') &&
+	    (f->after_dot || conv->width || conv->width_is_number))
+		give_up(c);
+}
+
+static const struct tep_print_arg *take_arg(struct compiler *c, const struct tep_print_arg **arg)
+{
+	const struct tep_print_arg *taken = *arg;
+
+	if (!taken)
+		give_up(c);
+	else
+		*arg = taken->next;
+	return taken;
+}
+
+static void format_star(struct compiler *c, struct format *f, const struct tep_print_arg **arg)
+{
+	if (f->length || (f->after_dot ? f->conv.precision : f->conv.width))
+		give_up(c);
+	f->length = take_arg(c, arg);
+	if (f->after_dot)
+		f->conv.precision_is_number = true;
+	else
+		f->conv.width_is_number = true;
+}
+
+/* One conversion, @s being behind its '%'; returns what follows it. */
+static const char *conversion(struct compiler *c, const char *s, const struct tep_print_arg **arg)
+{
+	struct format f = {.conv.precision = -1};
+
+	for (; *s && !c->error; s++) {
+		if (*s == 'h') {
+			f.longs--;
+		} else if (*s == 'l') {
+			f.longs++;
+		} else if (*s == 'L') {
+			f.longs = 2;
+		} else if (*s == 'z' || *s == 'Z') {
+			f.longs = 1;
+		} else if (*s == '*') {
+			format_star(c, &f, arg);
+		} else if (strchr("#.+-", *s) || isdigit((unsigned char)*s)) {
+			format_char(c, &f, *s);
+		} else if (*s == 'p') {
+			const struct tep_print_arg *pointer = take_arg(c, arg);
+			bool symbol = s[1] && strchr("FfSs", s[1]);
+
+			if (!c->error)
+				convert_pointer(c, s[1], pointer);
+			return s + (symbol ? 2 : 1);
+		} else if (*s == 's') {
+			string_arg(c, take_arg(c, arg), &f, 0);
+			return s + 1;
+		} else if (strchr("cduixXo", *s)) {
+			const struct tep_print_arg *n = take_arg(c, arg);
+
+			if (!c->error)
+				convert_number(c, *s, &f, n);
+			return s + 1;
+		} else {
+			give_up(c);
+		}
+	}
+	give_up(c);
+	return s;
+}
+
+static const char *literal_char(struct compiler *c, const char *s)
+{
+	static const char escapes[] = "n\nt\tr\r";
+	const char *escape;
+	char ch = *s;
+
+	if (ch == '\\') {
+		ch = *++s;
+		if (!ch)
+			return s;
+		for (escape = escapes; *escape; escape += 2)
+			if (ch == *escape) {
+				ch = escape[1];
+				break;
+			}
+	} else if (ch == '%') {
+		s++; /* the second of two */
+	}
+	text_add(&c->literal, &ch, 1);
+	return s + 1;
+}
+
+static void compile(struct compiler *c)
+{
+	const struct tep_print_arg *arg = c->event->print_fmt.args;
+	const char *s = c->event->print_fmt.format;
+
+	if (!s || c->event->handler ||
+	    c->event->flags & (TEP_EVENT_FL_ISBPRINT | (int)TEP_EVENT_FL_FAILED))
+		give_up(c);
+	while (!c->error && *s) {
+		if (*s == '%' && s[1] != '%')
+			s = conversion(c, s + 1, &arg);
+		else
+			s = literal_char(c, s);
+	}
+	literal_flush(c);
+}
+
+/**
+ * print_program_free() - free a program; NULL is fine
+ */
+void print_program_free(struct print_program *g)
+{
+	if (!g)
+		return;
+	while (g->blocks) {
+		struct print_block *next = g->blocks->next;
+
+		free(g->blocks);
+		g->blocks = next;
+	}
+	free(g->steps);
+	free(g->code);
+	free(g);
+}
+
+/**
+ * print_compile() - make an event's program
+ * @event:   as libtraceevent parsed it; borrowed for this call
+ * @names:   scoutfs's numbers with their names
+ * @ret:     set when the return value is 1
+ *
+ * Return: 1; 0 when something in it is for the library to print; -ENOMEM.
+ */
+int print_compile(struct tep_event *event, bool names, struct print_program **ret)
+{
+	struct print_program *g = calloc(1, sizeof(*g));
+	struct compiler c = {.event = event, .names = names, .program = g};
+
+	if (!g)
+		return -ENOMEM;
+	g->fixed_bytes = PRINT_LITERAL_PAD;
+	compile(&c);
+	text_free(&c.literal);
+	if (c.error) {
+		print_program_free(g);
+		return c.error == -ENOMEM ? -ENOMEM : 0;
+	}
+	g->code_count = c.code_count;
+	*ret = g;
+	return 1;
+}
