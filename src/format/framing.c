@@ -156,8 +156,8 @@ static bool follows(const struct wire_message *m, const struct wire_message *nex
 		return false;
 	if (m->command == WIRE_GREETING || next->command == WIRE_GREETING)
 		return true;
-	return next->seq >= m->seq && next->seq - m->seq <= SKIP_MAX &&
-	       next->recv_seq >= m->recv_seq && next->recv_seq - m->recv_seq <= SKIP_MAX;
+	/* What went back is far ahead to an unsigned. */
+	return next->seq - m->seq <= SKIP_MAX && next->recv_seq - m->recv_seq <= SKIP_MAX;
 }
 
 /* The segment whose payload begins at this offset in the buffer, if one does. */
