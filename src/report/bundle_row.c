@@ -45,9 +45,12 @@ struct row {
 	uint16_t file;
 	uint64_t size;
 	uint64_t at, next; /* of this step, and of the one after it */
+	uint64_t
+		doubtful; /* the frame just before, if nothing has confirmed its length; else .at */
 	uint8_t buf[ROW_BUFFER];
 	uint64_t buf_at;
 	size_t buf_n, ahead;
+	bool plain; /* this step is a frame that has no header of ours */
 	unsigned int damages, candidates;
 	struct bundle_ahead reading_ahead;
 	ZSTD_DCtx *zstd;
@@ -203,6 +206,7 @@ static enum step step_frame(struct row *r, struct frame *ret)
 {
 	int whole = frame_measure(r, r->at, FRAME_MAX_BYTES, ret);
 
+	r->plain = true;
 	r->ahead = ROW_BUFFER;
 	r->next = r->at + ret->bytes;
 	return whole > 0 ? STEP_FRAME : whole == 0 ? STEP_CUT : STEP_DAMAGE;
@@ -214,6 +218,8 @@ static enum step row_next(struct row *r, struct chunk *ret_chunk, struct frame *
 	uint32_t magic;
 	size_t n;
 
+	r->doubtful = r->plain ? r->at : r->next;
+	r->plain = false;
 	r->at = r->next;
 	if (r->at >= r->size)
 		return STEP_END;
@@ -233,8 +239,9 @@ static enum step row_next(struct row *r, struct chunk *ret_chunk, struct frame *
 		r->next += ret_chunk->frame_bytes;
 		return r->next <= r->size ? STEP_CHUNK : STEP_CUT;
 	}
+	/* Ours by its length and tag, whatever became of the rest. */
 	if (n == CHUNK_HEADER_BYTES &&
-	    memcmp(p, bundle_chunk_pattern, BUNDLE_CHUNK_PATTERN_BYTES) == 0)
+	    memcmp(p + 4, bundle_chunk_pattern + 4, BUNDLE_CHUNK_PATTERN_BYTES - 4) == 0)
 		return orphan(r, ret_frame);
 	/* Of a torn or bent header nothing can be trusted, its length least of all. */
 	if (magic == CHUNK_MAGIC)
@@ -373,7 +380,8 @@ struct assembly {
 	uint64_t remaining, pad; /* of the member that is open */
 	bool lost;		 /* where the walk is in the tar is not known */
 	bool ended;
-	bool kept; /* the open member is in the list, as the last one */
+	bool kept;   /* the open member is in the list, as the last one */
+	bool chunks; /* of the open member have come */
 	char name[BUNDLE_NAME_MAX];
 };
 
@@ -416,7 +424,7 @@ static int open_member(struct assembly *a, const uint8_t *h, uint64_t pax_size, 
 	memcpy(prefix, h + 345, 155);
 	memcpy(name, h, 100);
 	(void)snprintf(a->name, sizeof(a->name), "%s%s%s", prefix, prefix[0] ? "/" : "", name);
-	a->kept = false;
+	a->kept = a->chunks = false;
 	if (size > INT64_MAX) {
 		bundle_note_add(a->b, true, "%s says that it has %llu bytes, which cannot be",
 				a->name, (unsigned long long)size);
@@ -526,6 +534,14 @@ static int data_frame(struct assembly *a, const struct frame *f, struct err *e)
 	a->remaining -= f->raw;
 	if (!a->kept)
 		return 0;
+	if (a->chunks) {
+		bundle_note_add(a->b, true,
+				"%llu bytes of %s, %llu bytes into the file, have no chunk header "
+				"and are left out",
+				(unsigned long long)f->raw, a->name, (unsigned long long)f->at);
+		a->b->members[a->b->member_count - 1].damaged = true;
+		return 0;
+	}
 	return bundle_add_extent(a->b,
 				 (struct bundle_extent){.at = f->at,
 							.bytes = f->raw,
@@ -558,11 +574,16 @@ static int plain_frame(struct assembly *a, const struct frame *f, struct err *e)
 	return header_frame(a, f, e);
 }
 
-/* Damage at the place of the walk: to where something can be recognised, or to the end. */
+/*
+ * Damage at the place of the walk: to where something can be recognised, or to the end. When the
+ * frame before says a wrong length the walk is astray since then, so it is looked through as well.
+ */
 static uint64_t skip_damage(struct row *r)
 {
 	uint64_t next = UINT64_MAX;
 
+	r->at = r->doubtful;
+	r->plain = false;
 	if (r->damages++ < DAMAGES_MAX)
 		next = resync(r, r->at + 1, r->size);
 	r->next = min_of(next, r->size);
@@ -592,6 +613,7 @@ static int assembly_step(struct assembly *a, bool *ret_more, struct err *e)
 	case STEP_CHUNK:
 		r = bundle_add_chunk(a->b, &c, FORM_FRAMED, a->row.file, a->row.at, e);
 		consume(a, c.raw_bytes);
+		a->chunks = true;
 		break;
 	case STEP_ORPHAN:
 		bundle_note_add(a->b, true,

@@ -36,6 +36,7 @@ static inline void kit_load_head(void)
 				  .formats = formats,
 				  .kallsyms = "ffffffff81000000 T _text\n",
 				  .printk_formats = (char *)kit.printk.bytes};
+	ZSTD_CCtx *z = ZSTD_createCCtx();
 	size_t at = 0, count = 0, room;
 	char event[128];
 
@@ -65,7 +66,10 @@ static inline void kit_load_head(void)
 	realdata_free(&tar);
 	room = ZSTD_compressBound(kit.head.len);
 	kit.head_zst = (struct text){.s = malloc(room), .size = room};
-	kit.head_zst.len = ZSTD_compress(kit.head_zst.s, room, kit.head.s, kit.head.len, 1);
+	/* With a checksum, as the recorder does it. */
+	(void)ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1);
+	kit.head_zst.len = ZSTD_compress2(z, kit.head_zst.s, room, kit.head.s, kit.head.len);
+	ZSTD_freeCCtx(z);
 }
 
 static inline uint64_t kit_kmsg_ns(size_t line)
