@@ -24,9 +24,9 @@
 #include "base/file.h"
 
 #define READ_BYTES (256 * KIB)
-#define TEMP_MARGIN (64 * MIB) /* that others shall still have in $TMPDIR */
-#define RATIO_FREE GIB	       /* unpacked bytes that are not held against it */
-#define DEPTH_MAX 32	       /* parts of a name */
+#define TEMP_MARGIN (64 * MIB)	     /* that others shall still have in $TMPDIR */
+#define RATIO_FREE BUNDLE_RATIO_FREE /* unpacked bytes that are not held against it */
+#define DEPTH_MAX 32		     /* parts of a name */
 
 struct unpacker {
 	struct bundle *b;

@@ -367,6 +367,419 @@ static void whatever_is_done_to_it_nothing_wrong_comes_out(void)
 	}
 }
 
+/* ---- made by somebody ---- */
+
+/* An archive under construction: tar blocks, or frames that hold them. */
+struct forge {
+	struct text out;
+	bool frames; /* each piece is a zstd frame, as finish() makes them */
+};
+
+static void forge_put(struct forge *f, const void *bytes, size_t n)
+{
+	char *frame = malloc(ZSTD_compressBound(n));
+
+	if (!frame)
+		kit_die("no memory");
+	if (f->frames)
+		text_add(&f->out, frame, ZSTD_compress(frame, ZSTD_compressBound(n), bytes, n, 1));
+	else
+		text_add(&f->out, bytes, n);
+	free(frame);
+}
+
+static void forge_header(struct forge *f, const char *name, char type, const char *size,
+			 const char *link)
+{
+	char h[TAR_BLOCK] = {0};
+	unsigned int sum = 0;
+
+	memcpy(h, name, strnlen(name, 100));
+	memcpy(h + 100, "0000600\0000000000\0000000000", 24);
+	memcpy(h + 124, size, strnlen(size, 12));
+	memcpy(h + 136, "00000000000", 12);
+	memset(h + 148, ' ', 8);
+	h[156] = type;
+	memcpy(h + 157, link, strnlen(link, 100));
+	memcpy(h + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < TAR_BLOCK; i++)
+		sum += (unsigned char)h[i];
+	(void)snprintf(h + 148, 8, "%06o", sum);
+	forge_put(f, h, sizeof(h));
+}
+
+static void forge_file(struct forge *f, const char *name, const void *bytes, size_t n)
+{
+	static const char zeros[TAR_BLOCK];
+	char size[16];
+
+	(void)snprintf(size, sizeof(size), "%011zo", n);
+	forge_header(f, name, '0', size, "");
+	if (n)
+		forge_put(f, bytes, n);
+	if (n % TAR_BLOCK)
+		forge_put(f, zeros, TAR_BLOCK - n % TAR_BLOCK);
+}
+
+static void forge_manifest(struct forge *f, const char *name)
+{
+	static const char manifest[] =
+		"{\"format\":\"scoutfs-trace-bundle\",\"version\":1,\"members\":[]}";
+
+	forge_file(f, name, manifest, sizeof(manifest) - 1);
+}
+
+static void forge_end(struct forge *f)
+{
+	static const char zeros[2 * TAR_BLOCK];
+
+	forge_put(f, zeros, sizeof(zeros));
+}
+
+static struct bundle *forge_open(struct forge *f)
+{
+	struct bundle *b = NULL;
+	struct err e = {0};
+
+	if (open_bytes(f->out.s, f->out.len, &b, &e) < 0)
+		printf("# %s\n", e.text);
+	text_free(&f->out);
+	return b;
+}
+
+static void names_that_lead_elsewhere_are_left_out(void)
+{
+	static const char *const bad[] = {"S/../../etc/passwd", "/etc/shadow/context/x",
+					  "../trace.dat", "S/context/a\nb", "S/context/\033[2J"};
+	static const struct {
+		char type;
+		const char *name, *link;
+	} other[] = {{'2', "S/context/link", "/etc/passwd"},
+		     {'1', "S/trace.dat", "/etc/passwd"},
+		     {'3', "S/context/char", ""},
+		     {'4', "S/context/block", ""},
+		     {'6', "S/context/fifo", ""},
+		     {'5', "S/context/", ""},
+		     {'7', "S/context/contiguous", ""}};
+
+	for (int frames = 0; frames < 2; frames++) {
+		struct forge f = {.frames = frames};
+		const struct bundle_member *members;
+		struct bundle *b;
+
+		forge_manifest(&f, "S/manifest.json");
+		for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+			forge_file(&f, bad[i], "bad", 3);
+		for (size_t i = 0; i < ARRAY_SIZE(other); i++)
+			forge_header(&f, other[i].name, other[i].type, "00000000000",
+				     other[i].link);
+		forge_file(&f, "S/context/start/good", "good", 4);
+		forge_file(&f, "S/context/start/good", "other", 5);
+		forge_end(&f);
+		b = forge_open(&f);
+		CHECK(b);
+		for (size_t i = 0, n = bundle_members(b, &members); i < n; i++)
+			CHECK(!strcmp(members[i].path, "manifest.json") ||
+			      !strcmp(members[i].path, "context/start/good") ||
+			      !strcmp(members[i].path, "context/contiguous"));
+		CHECK(bundle_member(b, "manifest.json") && bundle_member(b, "context/start/good"));
+		CHECK_EQ(bundle_member(b, "context/start/good")->bytes, 4);
+		CHECK(has_note(b, "S/../../etc/passwd"));
+		CHECK(has_note(b, "twice"));
+		CHECK(has_note(b, "S/context/link is left out: it is not an ordinary file"));
+		CHECK(has_note(b, "S/trace.dat is left out"));
+		CHECK(access("/tmp/trace.dat", F_OK) < 0);
+		bundle_free(b);
+	}
+}
+
+static void sizes_that_cannot_be_are_refused(void)
+{
+	static const char *const sizes[] = {
+		"77777777777", "\377\377\377\377\377\377\377\377\377\377\377\377",
+		"\200\0\0\0\177\377\377\377\377\377\377\377", "-0000000001", "hello"};
+
+	for (int frames = 0; frames < 2; frames++)
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			struct forge f = {.frames = frames};
+			struct err e = {0};
+			struct bundle *b;
+			int r;
+
+			forge_manifest(&f, "S/manifest.json");
+			forge_header(&f, "S/trace.dat", '0', sizes[i], "");
+			forge_put(&f, "x", 1);
+			r = open_bytes(f.out.s, f.out.len, &b, &e);
+			CHECK(r == 0 || (r < 0 && e.text[0]));
+			CHECK(r < 0 || bundle_is_damaged(b));
+			if (r == 0)
+				CHECK(bundle_member(b, "manifest.json"));
+			bundle_free(b);
+			text_free(&f.out);
+		}
+}
+
+/* A chunk with any header, and a right checksum. */
+static void forge_chunk(struct forge *f, struct chunk c, const void *frame, size_t n)
+{
+	uint8_t header[CHUNK_HEADER_BYTES];
+
+	if (!c.frame_bytes)
+		c.frame_bytes = (uint32_t)n;
+	c.frame_crc = crc32c(~0u, frame, n);
+	chunk_header_write(&c, header);
+	text_add(&f->out, header, sizeof(header));
+	text_add(&f->out, frame, n);
+}
+
+static void chunks_that_cannot_be_are_left_out(void)
+{
+	char payload[4096] = {0}, frame[8192];
+	size_t n = ZSTD_compress(frame, sizeof(frame), payload, sizeof(payload), 1);
+	const struct chunk good = {.stream = CHUNK_KMSG,
+				   .sequence = 1,
+				   .first_ns = 5,
+				   .last_ns = 6,
+				   .raw_bytes = 4096};
+	struct chunk bad[9];
+	const struct bundle_stream *s;
+	struct bundle_reader *r;
+	struct forge f = {.frames = true};
+	struct err e = {0};
+	struct bundle *b;
+	size_t k = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		bad[i] = good;
+		bad[i].sequence = 10 + i;
+	}
+	bad[k++].raw_bytes = UINT64_MAX;
+	bad[k++].raw_bytes = BUNDLE_CHUNK_MAX + 1;
+	bad[k++].raw_bytes = 0;
+	bad[k++].stream = 77;
+	bad[k].stream = CHUNK_RING;
+	bad[k++].id = UINT32_MAX;
+	bad[k++].id = 1; /* there is one kernel log */
+	bad[k++].sequence = UINT64_C(1) << 40;
+	bad[k++].sequence = 0;
+	bad[k++].first_ns = 7; /* ends before it begins */
+	CHECK_EQ(k, ARRAY_SIZE(bad));
+	forge_manifest(&f, "S/manifest.json");
+	forge_chunk(&f, good, frame, n);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		forge_chunk(&f, bad[i], frame, n);
+	/* Says less, or more, than its frame holds: only reading it shows that. */
+	bad[0] = good;
+	bad[0].sequence = 2;
+	bad[0].raw_bytes = 4095;
+	forge_chunk(&f, bad[0], frame, n);
+	bad[0].sequence = 3;
+	bad[0].raw_bytes = 4097;
+	forge_chunk(&f, bad[0], frame, n);
+	b = forge_open(&f);
+	CHECK(b);
+	CHECK_EQ(bundle_streams(b, &s), 1);
+	CHECK_EQ(s->count, 3);
+	CHECK(has_note(b, "9 chunks are left out"));
+	CHECK_EQ(bundle_reader_new(&r, NULL), 0);
+	CHECK_EQ(bundle_chunk_read(b, &s->chunks[0], r, payload, sizeof(payload), &e), 0);
+	CHECK_EQ(bundle_chunk_read(b, &s->chunks[1], r, payload, sizeof(payload), &e), -EBADMSG);
+	CHECK_EQ(bundle_chunk_read(b, &s->chunks[2], r, payload, sizeof(payload), &e), -ENOBUFS);
+	bundle_reader_free(r);
+	bundle_free(b);
+}
+
+/* Kibibytes that this process has in memory. */
+static long resident_kib(void)
+{
+	struct text t = {0};
+	long pages = -1;
+
+	if (file_load("/proc/self/statm", 4096, &t, NULL) < 0 ||
+	    sscanf(text_c(&t), "%*d %ld", &pages) != 1)
+		kit_die("/proc/self/statm");
+	text_free(&t);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void a_row_of_a_million_chunks_takes_no_more_than_its_index(void)
+{
+	char frame[64], payload[1] = {'x'};
+	size_t n = ZSTD_compress(frame, sizeof(frame), payload, sizeof(payload), 1);
+	struct forge f = {.frames = true};
+	const struct bundle_stream *s;
+	long before;
+	struct bundle *b;
+
+	forge_manifest(&f, "S/manifest.json");
+	for (uint64_t i = 1; i <= 1000000; i++)
+		forge_chunk(&f,
+			    (struct chunk){.stream = CHUNK_KMSG,
+					   .sequence = i,
+					   .first_ns = i,
+					   .last_ns = i,
+					   .raw_bytes = 1},
+			    frame, n);
+	/* What is forged is given back before the index has its full size. */
+	before = resident_kib() - (long)(f.out.len / 1024);
+	b = forge_open(&f);
+	CHECK(b);
+	CHECK_EQ(bundle_streams(b, &s), 1);
+	CHECK_EQ(s->count, 1000000);
+	printf("# %ld KiB\n", resident_kib() - before);
+	CHECK(resident_kib() - before < 60 * 1024);
+	bundle_free(b);
+}
+
+/* What unpacks to far more than it is: told, and no more of it than the bound. */
+static void bombs_are_told(void)
+{
+	struct kit_folder dir = kit_folder_make();
+	struct bundle *b = NULL;
+	struct err e = {0};
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s/bomb", dir.path);
+	CHECK_EQ(kit_run(NULL,
+			 "cd %s && truncate -s 2G trace.dat && tar -S -cf - trace.dat >sparse && "
+			 "tar -cf - trace.dat | zstd -1cq >bomb",
+			 dir.path),
+		 0);
+	CHECK_EQ(bundle_open(path, &b, &e), 0);
+	CHECK(has_note(b, "times its length"));
+	CHECK(bundle_is_damaged(b));
+	bundle_free(b);
+	(void)snprintf(path, sizeof(path), "%s/sparse", dir.path);
+	b = NULL;
+	CHECK(bundle_open(path, &b, &e) < 0 || has_note(b, "it has holes"));
+	bundle_free(b);
+	kit_folder_remove(&dir);
+}
+
+static void what_is_no_bundle_is_told_with_a_remedy(void)
+{
+	static const struct {
+		const char *make, *part;
+	} cases[] = {
+		{": >x", "x is not a bundle"},
+		{"echo hello >x", "x is not a bundle"},
+		{"head -c 100000 /dev/urandom >x", "x is not a bundle"},
+		{"echo hello | gzip >x", "x is not a bundle"},
+		{"echo hello | zstd -q >x", "x is not a bundle"},
+		{"mkfifo x", "x is a pipe"},
+		{"mkdir x", "holds no recording"},
+		{"mkdir x && ln -s /etc/passwd x/manifest.json", "holds no recording"},
+		{"ln -s /dev/zero x", "x is a character device"},
+		{"ln -s nowhere x", "No such file"},
+		{"tar -cf x --files-from /dev/null", "x is not a bundle"},
+		{"echo hi >y; tar -cf x y", "nothing that can be read"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kit_folder dir = kit_folder_make();
+		struct bundle *b = NULL;
+		struct err e = {0};
+		char path[300];
+
+		(void)snprintf(path, sizeof(path), "%s/x", dir.path);
+		CHECK_EQ(kit_run(NULL, "cd %s && { %s; }", dir.path, cases[i].make), 0);
+		CHECK(bundle_open(path, &b, &e) < 0);
+		if (!strstr(e.text, cases[i].part))
+			printf("# %s: %s\n", cases[i].make, e.text);
+		CHECK(strstr(e.text, cases[i].part));
+		CHECK(!b);
+		kit_folder_remove(&dir);
+	}
+}
+
+static void a_newer_version_is_read_and_told(void)
+{
+	static const char manifest[] = "{\"format\":\"scoutfs-trace-bundle\",\"version\":2,"
+				       "\"tool_version\":\"9.9\",\"members\":[{\"path\":"
+				       "\"kernel.log\",\"bytes\":7}]}";
+	struct forge f = {.frames = true};
+	struct bundle *b;
+
+	forge_file(&f, "S/manifest.json", manifest, sizeof(manifest) - 1);
+	forge_end(&f);
+	b = forge_open(&f);
+	CHECK(b);
+	CHECK(has_note(b, "format version 2"));
+	CHECK(has_note(b, "9.9"));
+	CHECK(has_note(b, "kernel.log is missing"));
+	bundle_free(b);
+}
+
+static void without_room_for_unpacking_the_user_is_told_what_to_do(void)
+{
+	struct forge f = {0};
+	struct rlimit limit, was;
+	struct err e = {0};
+	struct bundle *b;
+	char *big = calloc(1, MIB);
+
+	CHECK(big);
+	forge_manifest(&f, "S/manifest.json");
+	forge_file(&f, "S/kernel.log", big, MIB);
+	forge_end(&f);
+	CHECK_EQ(setenv("TMPDIR", "/nonexistent", 1), 0);
+	CHECK(open_bytes(f.out.s, f.out.len, &b, &e) < 0);
+	CHECK(strstr(e.text, "TMPDIR"));
+	CHECK_EQ(unsetenv("TMPDIR"), 0);
+	/* A file that may not grow is a full disk to the one who writes it. */
+	CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	CHECK_EQ(getrlimit(RLIMIT_FSIZE, &was), 0);
+	{
+		int fd = memfd_create("bundle", MFD_CLOEXEC);
+		char path[64];
+
+		CHECK(fd >= 0 && file_write_all(fd, f.out.s, f.out.len) == 0);
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		limit = was;
+		limit.rlim_cur = MIB / 2;
+		CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		err_clear(&e);
+		b = NULL;
+		CHECK_EQ(bundle_open(path, &b, &e), -ENOSPC);
+		CHECK_EQ(setrlimit(RLIMIT_FSIZE, &was), 0);
+		CHECK(strstr(e.text, "set TMPDIR to a folder with more room"));
+		(void)close(fd);
+	}
+	text_free(&f.out);
+	free(big);
+}
+
+/* From a pipe: standard input, which cannot be read twice. */
+static void a_pipe_on_standard_input_is_read(void)
+{
+	int ends[2], saved = dup(STDIN_FILENO);
+	struct bundle *b = NULL;
+	struct err e = {0};
+	struct sound s;
+	pid_t pid;
+	int r;
+
+	CHECK(saved >= 0 && pipe2(ends, O_CLOEXEC) == 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(file_write_all(ends[1], whole.bytes.s, whole.bytes.len) < 0);
+	(void)close(ends[1]);
+	CHECK(pid > 0 && dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
+	(void)close(ends[0]);
+	r = bundle_open("-", &b, &e);
+	(void)dup2(saved, STDIN_FILENO);
+	(void)close(saved);
+	(void)waitpid(pid, NULL, 0);
+	CHECK_EQ(r, 0);
+	CHECK_EQ(bundle_kind(b), BUNDLE_REPACKED);
+	CHECK(!bundle_is_damaged(b));
+	s = (struct sound){0};
+	compare_members(b, &s);
+	CHECK(!s.wrong);
+	CHECK_EQ(s.members, 9);
+	bundle_free(b);
+}
+
 int main(void)
 {
 	static const struct test_case cases[] = {
@@ -374,6 +787,15 @@ int main(void)
 		TEST(cut_at_any_frame_it_gives_what_precedes_the_cut),
 		TEST(a_bit_changed_in_any_frame_costs_what_is_in_it),
 		TEST(whatever_is_done_to_it_nothing_wrong_comes_out),
+		TEST(names_that_lead_elsewhere_are_left_out),
+		TEST(sizes_that_cannot_be_are_refused),
+		TEST(chunks_that_cannot_be_are_left_out),
+		TEST(a_row_of_a_million_chunks_takes_no_more_than_its_index),
+		TEST(bombs_are_told),
+		TEST(what_is_no_bundle_is_told_with_a_remedy),
+		TEST(a_newer_version_is_read_and_told),
+		TEST(without_room_for_unpacking_the_user_is_told_what_to_do),
+		TEST(a_pipe_on_standard_input_is_read),
 	};
 	int r;
 
