@@ -209,6 +209,14 @@ struct bundle_stream_list *bundle_list(struct bundle *b, enum chunk_stream kind,
 	return &b->lists[*slot - 1];
 }
 
+/* The stream, if there is one. */
+struct bundle_stream_list *bundle_list_find(struct bundle *b, enum chunk_stream kind, uint32_t id)
+{
+	uint32_t *slot = list_slot(b, kind, id);
+
+	return slot && *slot ? &b->lists[*slot - 1] : NULL;
+}
+
 static int push_chunk(struct bundle *b, struct bundle_stream_list *s, struct bundle_chunk c,
 		      struct err *e)
 {

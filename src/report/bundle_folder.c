@@ -330,7 +330,7 @@ static int push_piece(struct bundle *b, const struct chunk *c, size_t at, struct
  */
 static bool is_past(struct bundle *b, const struct chunk *c)
 {
-	struct bundle_stream_list *s = bundle_list(b, c->stream, c->id);
+	struct bundle_stream_list *s = bundle_list_find(b, c->stream, c->id);
 	size_t low = 0, high = s ? s->pub.count : 0, count = high;
 
 	while (low < high) {

@@ -144,6 +144,7 @@ int bundle_add_extent(struct bundle *b, struct bundle_extent x, struct err *e);
 int bundle_add_chunk(struct bundle *b, const struct chunk *c, enum chunk_form form, uint16_t file,
 		     uint64_t at, struct err *e);
 struct bundle_stream_list *bundle_list(struct bundle *b, enum chunk_stream kind, uint32_t id);
+struct bundle_stream_list *bundle_list_find(struct bundle *b, enum chunk_stream kind, uint32_t id);
 enum chunk_stream bundle_stream_of(const char *path);
 const char *bundle_stream_file(enum chunk_stream kind);
 

@@ -117,7 +117,7 @@ static void close_cutter(struct cutter *c)
 
 	if (!c->sequence || !c->real_time || c->offsets.known)
 		return;
-	s = bundle_list(c->b, c->kind, c->id);
+	s = bundle_list_find(c->b, c->kind, c->id);
 	if (s)
 		s->pub.real_time = true;
 }
