@@ -84,6 +84,7 @@ struct flow_connection {
 	struct flow_connection *newer, *older; /* by use */
 	struct direction directions[2];
 	bool server_sure, learned;
+	bool ending; /* what its directions still give is of the connection that ends */
 	bool ended;
 	uint64_t ended_ns;
 	uint64_t hash;
@@ -216,8 +217,10 @@ static void connection_end(struct flow_connection *c, uint64_t ns, enum tcpflow_
 {
 	if (c->ended)
 		return;
+	c->ending = true;
 	direction_end(&c->directions[0]);
 	direction_end(&c->directions[1]);
+	c->ending = false;
 	c->ended = true;
 	c->ended_ns = ns;
 	give_end(c, ns, how);
@@ -242,7 +245,8 @@ static void connection_begin(struct flow_connection *c, int from, uint64_t ns,
 
 /*
  * A greeting where messages went before: a new connection whose SYN, and its end before, are not in
- * the capture. What the other end sends belongs to the new one from here on.
+ * the capture. What the other end sends belongs to the new one from here on. Called by what @d's
+ * framing has found, so that must stay as it is.
  */
 static void begin_by_greeting(struct direction *d, uint64_t ns)
 {
@@ -251,8 +255,10 @@ static void begin_by_greeting(struct direction *d, uint64_t ns)
 	struct tcpflow_connection fresh = {.ends = {c->public.ends[0], c->public.ends[1]},
 					   .server = c->public.server};
 
+	c->ending = true;
 	direction_end(other);
 	direction_reset(other);
+	c->ending = false;
 	give_end(c, ns, TCPFLOW_END_REPLACED);
 	c->public = fresh;
 	c->server_sure = false;
@@ -268,7 +274,7 @@ static void on_message(void *ctx, struct tcpflow_message *m)
 	enum wire_sender sender = wire_message_sender(&m->header);
 
 	m->from = end_of(d);
-	if (m->header.command == WIRE_GREETING && d->spoke)
+	if (m->header.command == WIRE_GREETING && d->spoke && !c->ending)
 		begin_by_greeting(d, m->header_ns);
 	d->spoke = true;
 	if (sender != WIRE_FROM_EITHER)
