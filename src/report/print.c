@@ -282,6 +282,25 @@ static bool program_is_true(struct print *p, uint16_t type, const struct print_p
 	return data;
 }
 
+/* How arrays are printed has changed from one version of the library to another: the other way. */
+static bool program_turn_arrays(struct print_program *g)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < g->step_count; i++)
+		if (g->steps[i].kind == STEP_ARRAY) {
+			g->steps[i].spaced = !g->steps[i].spaced;
+			any = true;
+		}
+	return any;
+}
+
+static bool program_proves(struct print *p, uint16_t type, struct print_program *g)
+{
+	return program_is_true(p, type, g) ||
+	       (program_turn_arrays(g) && program_is_true(p, type, g));
+}
+
 /* The same with the names of scoutfs's numbers, once the plain one has proved right. */
 static int program_name(struct tep_event *event, struct print_program **g)
 {
@@ -326,13 +345,15 @@ static int kind_load(struct print *p, uint16_t type)
 	r = print_compile(event, false, &k->program);
 	if (r < 0)
 		return r;
-	if (r == 1 && !program_is_true(p, type, k->program)) {
+	if (r == 1 && !program_proves(p, type, k->program)) {
 		print_program_free(k->program);
 		k->program = NULL;
 	}
 	if (k->program) {
 		k->how = HOW_PROGRAM;
-		return p->options.names ? program_name(event, &k->program) : 0;
+		return p->options.names && strcmp(f->system, "scoutfs") == 0
+			       ? program_name(event, &k->program)
+			       : 0;
 	}
 	k->how = print_gate_print(event) ? HOW_LIBRARY : HOW_RAW;
 	return 0;

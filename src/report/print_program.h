@@ -98,7 +98,7 @@ enum print_kind {
 	STEP_FLAGS,	     /* .table, .text is the delimiter */
 	STEP_CHOICE,	     /* .table: __print_symbolic() */
 	STEP_HEX,	     /* .size bytes each behind the other, with a space if .spaced */
-	STEP_ARRAY,	     /* {0x1,0x2} */
+	STEP_ARRAY,	     /* {0x1,0x2}; "1 2" if .spaced */
 	STEP_BITMASK,
 	STEP_JUMP,	  /* to .target */
 	STEP_JUMP_UNLESS, /* .num, to .target */

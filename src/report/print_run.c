@@ -566,9 +566,8 @@ static const uint8_t *array_of(const struct event *ev, const struct print_step *
 
 static void step_hex(struct sink *k, const struct event *ev, const struct print_step *s)
 {
-	int32_t wanted = (int32_t)evaluate(ev, &s->length);
 	uint32_t n;
-	const uint8_t *bytes = array_of(ev, s, wanted < 0 ? 0 : (uint64_t)wanted, &n);
+	const uint8_t *bytes = array_of(ev, s, (uint32_t)evaluate(ev, &s->length), &n);
 
 	if (!more(k, (size_t)n * 3))
 		return;
@@ -580,25 +579,33 @@ static void step_hex(struct sink *k, const struct event *ev, const struct print_
 	}
 }
 
+/* "{0x1,0x2}", or "1 2" as libtraceevent had it before 1.8. */
 static void step_array(struct sink *k, const struct event *ev, const struct print_step *s)
 {
-	int32_t wanted = (int32_t)evaluate(ev, &s->length);
-	uint64_t count = wanted < 0 ? 0 : (uint64_t)wanted;
+	uint64_t count = (uint32_t)evaluate(ev, &s->length);
 	uint32_t n;
 	const uint8_t *bytes = array_of(ev, s, count * s->size, &n);
 
 	n /= s->size;
 	if (!more(k, (size_t)n * NUMBER_BYTES_MAX + 2))
 		return;
-	*k->at++ = '{';
+	if (!s->spaced)
+		*k->at++ = '{';
 	for (uint32_t i = 0; i < n; i++) {
+		uint64_t v = load(bytes + (size_t)i * s->size, s->size);
+
 		if (i)
-			*k->at++ = ',';
+			*k->at++ = s->spaced ? ' ' : ',';
+		if (s->spaced) {
+			k->at = put_decimal(k->at, v);
+			continue;
+		}
 		*k->at++ = '0';
 		*k->at++ = 'x';
-		k->at = put_hex(k->at, load(bytes + (size_t)i * s->size, s->size));
+		k->at = put_hex(k->at, v);
 	}
-	*k->at++ = '}';
+	if (!s->spaced)
+		*k->at++ = '}';
 }
 
 /* Highest byte first, a comma between each four. */
