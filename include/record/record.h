@@ -70,4 +70,9 @@ int record_run(const struct record_config *c, struct record_result *ret, struct 
 int record_recover(const char *session_dir, const char *output_dir, const char *run_dir,
 		   struct record_result *ret, struct err *e);
 
+/* All sessions in @dir whose recorder died; @made for each bundle, @ret: how many failed. */
+int record_recover_all(const char *dir, const char *run_dir,
+		       void (*made)(void *arg, const struct record_result *result), void *arg,
+		       unsigned int *ret, struct err *e);
+
 #endif

@@ -25,7 +25,7 @@ ok() { # NAME COMMAND...
 mkdir "$work/tree"
 cp -r "$repo"/{meson.build,meson_options.txt,include,src,man,tests,subprojects} "$work/tree"
 
-set_up() { meson setup "$work/build" "$work/tree" --prefix=/usr >"$work/setup.log" 2>&1 || { cat "$work/setup.log"; return 1; }; }
+set_up() { meson setup "$work/build" "$work/tree" --prefix=/usr -Dsystemd_unit_dir=/usr/lib/systemd/system >"$work/setup.log" 2>&1 || { cat "$work/setup.log"; return 1; }; }
 ok "meson sets up the build" set_up
 no_warning() { ! grep -E 'WARNING|DEPRECATION|NOTICE|introduced in' "$work/setup.log"; }
 ok "nothing newer than the floor of meson, no warning" no_warning
@@ -40,7 +40,8 @@ installed() {
 	DESTDIR=$work/root meson install -C "$work/build" --no-rebuild >/dev/null || return 1
 	(cd "$work/root" && find . -type f -printf '%m %P\n' | sort -k 2) >"$work/files"
 	cat "$work/files"
-	for file in '755 usr/sbin/scoutfs-trace' '644 usr/share/bash-completion/completions/scoutfs-trace'; do
+	for file in '755 usr/sbin/scoutfs-trace' '644 usr/share/bash-completion/completions/scoutfs-trace' \
+		'644 usr/lib/systemd/system/scoutfs-trace-recover.service'; do
 		grep -qxF "$file" "$work/files" || { echo "lacks $file"; return 1; }
 		want=$((want + 1))
 	done
@@ -52,6 +53,17 @@ installed() {
 	[ "$(wc -l <"$work/files")" = $want ]
 }
 ok "installing puts the program, its pages and its completion there, and nothing else" installed
+# systemd's own opinion of the unit, of which only the program is another: the one in it is not on this machine.
+unit() {
+	command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not installed"; return 0; }
+	sed 's|^ExecStart=/usr/sbin/scoutfs-trace|ExecStart=/bin/true|' "$work/root/usr/lib/systemd/system/scoutfs-trace-recover.service" \
+		>"$work/scoutfs-trace-recover.service"
+	grep -q '^ExecStart=/bin/true recover$' "$work/scoutfs-trace-recover.service" &&
+		systemd-analyze verify --man=no "$work/scoutfs-trace-recover.service" >"$work/unit.log" 2>&1
+	cat "$work/unit.log"
+	! grep -q 'scoutfs-trace-recover' "$work/unit.log"
+}
+ok "systemd has nothing to say against the unit" unit
 runs() { "$work/root/usr/sbin/scoutfs-trace" --version; }
 ok "what is installed runs" runs
 

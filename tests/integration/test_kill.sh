@@ -226,6 +226,23 @@ next() {
 }
 ok "the next recorder says what the dead one left, and how to recover it; that works afterwards too" next
 
+# ---- all that is left over ----
+
+# Two of dead recorders, one that is being recorded, one folder that is none of ours: what a host finds when it has come up again.
+all_left() {
+	local first second
+	dead_folder && first=$dead && dead_folder && second=$dead || return 1
+	mkdir -p "$out/not.ours" && record && until_true recorded_at_least .events 100 || return 1
+	"$bin" recover --output-dir "$out" --run-dir "$run" >"$work/all.out" 2>"$work/all.err"
+	same 4 $? "exit status" && same 2 "$(grep -c '\.tar\.zst$' "$work/all.out")" bundles || { cat "$work/all.err"; return 1; }
+	grep -q "${first##*/}.tar.zst" "$work/all.out" && grep -q "${second##*/}.tar.zst" "$work/all.out" &&
+		grep -qF "$rec_dir is being recorded" "$work/all.err" && [ ! -e "$first" ] && [ ! -e "$second" ] && rmdir "$out/not.ours" &&
+		same recording "$(status_field .state)" state && recorder_signal TERM && unpack && stopped signal || return 1
+	"$bin" recover --output-dir "$out" --run-dir "$run" >"$work/all.out" 2>"$work/all.err"
+	same 0 $? "exit status" && same "" "$(cat "$work/all.out")" output && grep -q "nothing to recover" "$work/all.err"
+}
+ok "recover without a folder: every dead recorder's, and nothing else" all_left
+
 # ---- what recover refuses ----
 
 live() {

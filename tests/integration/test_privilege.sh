@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the recorder may do once it records, by the kernel's own account of each thread; whom its files belong to; and
+# that who can write where it writes cannot lead it elsewhere.
+#
+#     sudo SCOUTFS_TRACE=build/src/scoutfs-trace SIM=build/tests/sim/sim tests/integration/test_privilege.sh
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+begin setpriv
+
+sim_start "nodes 3; rate 400; forever" >&2
+
+# Numbers from capabilities(7): dac_override 1, dac_read_search 2, net_admin 12, net_raw 13, sys_ptrace 19, syslog 34.
+mask() { local m=0 c; for c in "$@"; do m=$((m | 1 << c)); done; printf '%016x' $m; }
+declare -A may=(
+	[spool]=$(mask)
+	[rings]=$(mask 1 2 34) # syslog: symbols of modules that come back
+	[packets]=$(mask 12 13)
+	[scoutfs-trace]=$(mask 1 2 12 19 34)
+)
+status_of() { sed -n "s/^$2:[[:space:]]*//p" "$1/status"; } # THREAD FIELD
+each_thread() {
+	local t name have seen=0
+	for t in /proc/"$rec_pid"/task/*; do
+		name=$(cat "$t/comm")
+		[ -n "${may[$name]:-}" ] || { echo "a thread called $name"; return 1; }
+		for field in CapEff CapPrm; do
+			have=$(status_of "$t" $field)
+			[ $((0x$have & ~0x${may[$name]})) = 0 ] || { echo "$name has $field $have"; return 1; }
+		done
+		same 1 "$(status_of "$t" NoNewPrivs)" "$name NoNewPrivs" || return 1
+		seen=$((seen + 1))
+	done
+	[ $seen -ge 4 ] || { echo "$seen threads"; return 1; }
+}
+ok "a recording" record
+ok "each thread has what it needs, and can gain nothing" until_true each_thread
+private() {
+	local odd
+	odd=$(find "$rec_dir" \( -type d ! -perm 0700 -o -type f ! -perm 0600 -o ! -user root -o -type l \) -printf '%M %u %p\n')
+	same "" "$odd" "what others may read" && same 700 "$(stat -c %a "$run")" "run folder"
+}
+ok "folders 0700, files 0600, root's" private
+ok "it ends" recorder_signal TERM
+bundle_private() { unpack && stopped signal && same "600 root" "$(stat -c '%a %U' "$bundle")" "the bundle"; }
+ok "so is the bundle" bundle_private
+
+# The user's own command keeps what the user has.
+ok "a command: recorded" record -- sh -c "grep -E '^(CapEff|NoNewPrivs)' /proc/self/status >$work/command; sleep 0.3"
+ok "a command: ends it" recorder_wait
+whole() { same "$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) 0" "$(awk '{print $2}' "$work/command" | tr '\n' ' ' | sed 's/ $//')" "of the command"; }
+ok "a command keeps the user's capabilities" whole
+
+# Whoever owns the output folder moves the session away while it records, and puts a link in its place.
+mkdir "$work/victim" && echo precious >"$work/victim/file"
+moved() {
+	record && until_true recorded_at_least .events 100 || return 1
+	mv "$rec_dir" "$out/moved" && ln -s "$work/victim" "$rec_dir" || return 1
+	recorder_signal TERM
+	unpack && same trueX "$(m .complete)X" complete || { cat "$work/rec.err"; return 1; }
+	same "precious" "$(cat "$work/victim/file")" "behind the link" && same file "$(ls "$work/victim")" "files behind the link"
+	rm -rf "$out/moved" "$rec_dir"
+}
+ok "a session folder that was replaced by a link: the bundle is whole, nothing behind the link is touched" moved
+
+# Names that can be guessed beforehand: the run folder's. Links in them are not followed.
+planted() {
+	local name status
+	rm -rf "$work/run2" && mkdir -m 700 "$work/run2" && echo precious >"$work/precious" || return 1
+	for name in $(ls -A "$run" 2>/dev/null) lock control; do
+		ln -sf "$work/precious" "$work/run2/$name"
+	done
+	timeout 30 "$bin" $address $port -o "$out" --run-dir "$work/run2" --disk-budget 64M --ring-memory 8M --no-heartbeat-wait --duration 100ms \
+		>"$work/rec.out" 2>"$work/rec.err"
+	status=$?
+	echo "exit status $status"
+	same "precious" "$(cat "$work/precious")" "behind the links"
+}
+ok "links planted in the run folder are not written through" planted
+
+finish
