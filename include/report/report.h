@@ -1,13 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reports, as src/cmd sees them: a bundle and a wish in, tables on a descriptor.
+ * Reports, as src/cmd sees them: a bundle and a wish in, tables on standard output.
  */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
 #include "base/err.h"
 #include "base/text.h"
+#include "format/wire.h"
+#include "report/when.h"
 
 enum report_format { REPORT_TEXT, REPORT_CSV, REPORT_JSON };
+
+/* What is not let through is not seen by any report. Of one kind, any may match; all kinds must. */
+enum report_filter_kind {
+	FILTER_SOURCE, /* trace, packets or log */
+	FILTER_EVENT,  /* SYSTEM, SYSTEM:EVENT or EVENT */
+	FILTER_PID,
+	FILTER_COMM, /* name of a process, as the kernel has it: 15 bytes */
+	FILTER_CPU,
+	FILTER_PEER,  /* a side of a connection: IP:PORT or IP */
+	FILTER_WHERE, /* a condition on the fields of trace events; of these, all must hold */
+};
+
+struct report_filter {
+	enum report_filter_kind kind;
+	const char *text;      /* as written */
+	uint64_t number;       /* PID, CPU */
+	struct wire_addr peer; /* PEER; port 0: any */
+};
+
+/* Plain data, const from parsing on. Strings belong to argv. */
+struct report_config {
+	const char *bundle;
+	const char *const *reports; /* NAME or NAME.TABLE; none: those that are the default */
+	size_t report_count;
+	enum report_format format;
+	struct when from, to;
+	const struct report_filter *filters;
+	size_t filter_count;
+	uint64_t limit; /* rows of tables that rank; 0: all */
+	bool names;	/* say what numbers in events mean */
+	bool local;	/* times in the reader's zone instead of UTC */
+	bool color;
+	unsigned int columns; /* of the terminal; 0: none */
+};
+
+/* One line of the list of reports. */
+struct report_row {
+	const char *name, *summary;
+};
+
+size_t report_list(const struct report_row **ret);
+/* A filter as a person wrote it; .text is borrowed. */
+int report_filter_parse(enum report_filter_kind kind, const char *s, struct report_filter *ret,
+			struct err *e);
+/*
+ * 0: all is shown; 1: what could be read is shown. -EINVAL: no such report or table; -ENOMEM;
+ * another negative errno: nothing is shown.
+ */
+int report_run(const struct report_config *c, struct err *e);
 
 #endif

@@ -97,13 +97,6 @@ void check_view_json(const struct check_report *r, struct text *out)
 	text_str(out, "\n");
 }
 
-static bool color_wanted(void)
-{
-	const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: set and not empty */
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
-}
-
 int cmd_check(struct arguments *a, struct err *e)
 {
 	CLEANUP(text_free) struct text out = {0};
@@ -116,7 +109,7 @@ int cmd_check(struct arguments *a, struct err *e)
 	if (a->json)
 		check_view_json(report, &out);
 	else
-		check_view_text(report, color_wanted(), &out);
+		check_view_text(report, cmd_color_wanted(), &out);
 	/* The sentence of the first error is in the table; only its exit status is wanted. */
 	if (!check_first_error(report, NULL, &status))
 		status = STATUS_COMPLETE;

@@ -27,10 +27,12 @@ int cmd_check(struct arguments *a, struct err *e);
 int cmd_recover(struct arguments *a, struct err *e);
 int cmd_status(struct arguments *a, struct err *e);
 int cmd_stop(struct arguments *a, struct err *e);
+int cmd_report(struct arguments *a, struct err *e);
 
 /* Standard output, whole or not at all as far as we can tell. A text that failed to grow is
  * -ENOMEM. */
 int cmd_print(const struct text *t, struct err *e);
+bool cmd_color_wanted(void); /* on standard output */
 /* A recording's outcome, on standard output; gives the exit status. */
 int cmd_print_result(const struct record_result *result, bool json, struct err *e);
 int cmd_failure_status(

@@ -34,6 +34,7 @@
 #define ON_EACH (ON(VERB_COUNT) - 1)
 #define ON_ARMING (ON(VERB_RECORD) | ON(VERB_CHECK))
 #define ON_ASKING (ON(VERB_STATUS) | ON(VERB_STOP))
+#define ON_REPORT ON(VERB_REPORT)
 #define FIELD(member) offsetof(struct arguments, member)
 
 const struct verb_row verb_table[VERB_COUNT] = {
@@ -55,12 +56,15 @@ const struct verb_row verb_table[VERB_COUNT] = {
 			"Exit status 0: ready (there may be warnings).",
 			0, 2},
 	[VERB_RECOVER] =
-		{"recover", "DIR [OPTION]...",
+		{"recover", "[DIR] [OPTION]...",
 		 "make the bundle from the folder that a killed recorder left behind",
 		 "DIR is the session folder: the one that the recorder called safe, or the folder "
 		 "scoutfs-trace.HOST.DATE.XXXXXX in the output folder. What the kernel still holds "
-		 "of that recording is taken too. Prints the path of the bundle.",
-		 1, 1},
+		 "of that recording is taken too. Prints the path of the bundle.\n"
+		 "Without DIR: all folders of recorders that died in /var/lib/scoutfs-trace (or "
+		 "--output-dir). scoutfs-trace-recover.service does that when the host has come up "
+		 "again.",
+		 0, 1},
 	[VERB_STATUS] = {"status", "[OPTION]...", "show what the running recorder is doing",
 			 "Shows since when the recorder on this host is armed, how fast data comes "
 			 "in, how far back it reaches, what was lost, and what it costs.",
@@ -70,16 +74,32 @@ const struct verb_row verb_table[VERB_COUNT] = {
 		       "Ends the recorder on this host as Ctrl-C in its terminal would, waits "
 		       "until its bundle is complete, and prints the path.",
 		       0, 0},
+	[VERB_REPORT] =
+		{"report", "BUNDLE [REPORT]... [OPTION]...",
+		 "show what a recording says: who was fenced, when, and why",
+		 "BUNDLE is what a recorder left: a .tar.zst, the folder it was unpacked to, a "
+		 "session folder, even while it is being recorded, or - for standard input. It is "
+		 "read without unpacking it, by a process without any rights, so it may come from "
+		 "a "
+		 "stranger. REPORT is a name that --list-reports shows, or NAME.TABLE for one "
+		 "table "
+		 "of it; without one there is an overview.\n"
+		 "A TIME is -10s or +1.5s (from the trigger), 10:00:02.5 (that time of day nearest "
+		 "to the trigger), 2026-11-20T10:00:02 (UTC, or with Z or +02:00), or @1234.567 "
+		 "(the host's monotonic clock).",
+		 0, OPERANDS_ANY},
 	[VERB_HELP] = {"help", "[VERB]", "explain a verb and its options", "", 0, 1},
 };
 
 static const char *const group_titles[GROUP_COUNT] = {
 	[GROUP_CAPTURE] = "What is recorded", [GROUP_TRIGGERS] = "What ends the recording",
 	[GROUP_LIMITS] = "How much is kept",  [GROUP_PLACES] = "Where things go",
-	[GROUP_GENERAL] = "General",
+	[GROUP_REPORT] = "What is shown",     [GROUP_GENERAL] = "General",
 };
 
 static const char *const facility_words[] = {"kernel", "any", NULL};
+/* In the order of enum report_format. */
+static const char *const format_words[] = {"text", "csv", "json", NULL};
 
 #define LIST_INTERFACES "any $(ls /sys/class/net 2>/dev/null)"
 #define LIST_TRIGGERS \
@@ -145,13 +165,47 @@ const struct option_row option_table[] = {
 	 .help = "folder for the recording and its bundle"},
 	{ON(VERB_RECOVER), GROUP_PLACES, OPTION_TEXT, "output-dir", 'o', "DIR",
 	 .field = FIELD(config.output_dir), .complete = "-d",
-	 .help = "folder for the bundle instead of the one that holds the session folder"},
+	 .help = "folder for the bundle instead of the one that holds the session folder; without "
+		 "DIR: folder with the session folders"},
 	{ON_ARMING, GROUP_PLACES, OPTION_FLAG, "force-output", .field = FIELD(config.force_output),
 	 .help = "accept an output folder on scoutfs, where recording is part of what it records"},
 	{ON_ARMING | ON_ASKING | ON(VERB_RECOVER), GROUP_PLACES, OPTION_TEXT, "run-dir", 0, "DIR",
 	 RECORD_DEFAULT_RUN_DIR, .field = FIELD(config.run_dir), .complete = "-d",
 	 .help = "folder of the lock and the control socket, by which the verbs find the running "
 		 "recorder"},
+
+	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "list-reports", .field = FIELD(list_reports),
+	 .help = "print the reports that there are and end"},
+	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "from", 0, "TIME", .field = FIELD(from),
+	 .help = "only what happened at this time or later"},
+	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "to", 0, "TIME", .field = FIELD(to),
+	 .help = "only what happened at this time or earlier"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "source", 0, "NAME", .choice = FILTER_SOURCE,
+	 .complete = "trace packets log",
+	 .help = "read only this: trace, packets or log; may be repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "event", 'e', "NAME", .choice = FILTER_EVENT,
+	 .help = "only these trace events: SYSTEM, SYSTEM:EVENT or EVENT; may be repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "pid", 0, "NUMBER", .choice = FILTER_PID,
+	 .help = "only trace events of this thread; may be repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "comm", 0, "NAME", .choice = FILTER_COMM,
+	 .help = "only trace events of threads of this name; may be repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "cpu", 0, "NUMBER", .choice = FILTER_CPU,
+	 .help = "only trace events of this CPU; may be repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "where", 0, "CONDITION", .choice = FILTER_WHERE,
+	 .help = "only trace events with fields like this: 'nh_cmd == 6 && error != 0'; may be "
+		 "repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "peer", 0, "ADDRESS", .choice = FILTER_PEER,
+	 .help = "only packets from or to this: IP or IP:PORT; may be repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_NUMBER, "limit", 0, "NUMBER", "20",
+	 .field = FIELD(report.limit),
+	 .help = "rows of a table of the slowest, the most and so on; 0: all"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "names", .field = FIELD(report.names),
+	 .help = "in trace events, say what scoutfs's numbers mean"},
+	{ON_REPORT, GROUP_REPORT, OPTION_WORD, "format", 0, "WORD", "text", .words = format_words,
+	 .field = FIELD(format),
+	 .help = "text, for people; csv or json, for programs: raw numbers, times in ns"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "local", .field = FIELD(report.local),
+	 .help = "show and take times in the zone of this host instead of UTC"},
 
 	{ON_EACH & ~ON(VERB_HELP), GROUP_GENERAL, OPTION_FLAG, "json", .field = FIELD(json),
 	 .help = "print the result as one JSON object"},
@@ -244,7 +298,8 @@ int verb_find(const char *name, enum verb_id *ret, struct err *e)
 		return err_set(e, -EINVAL, "there is no verb '%s'; did you mean '%s'?", name, near);
 	return err_set(
 		e, -EINVAL,
-		"there is no verb '%s'; there are record, check, recover, status, stop and help",
+		"there is no verb '%s'; there are record, check, recover, status, stop, report and "
+		"help",
 		name);
 }
 
@@ -324,6 +379,14 @@ static int take_value(const struct option_row *row, const char *value, struct ar
 	case OPTION_EVENT:
 		a->events[a->config.event_count++] = value;
 		return 0;
+	case OPTION_NUMBER:
+		if (parse_u64(value, field) < 0)
+			return err_set(e, -EINVAL, "--%s: '%s' is not a whole number", row->name,
+				       value);
+		return 0;
+	case OPTION_FILTER:
+		return report_filter_parse((enum report_filter_kind)row->choice, value,
+					   &a->filters[a->report.filter_count++], e);
 	case OPTION_CHOICE:
 		a->choices[a->config.choice_count++] =
 			(struct trigger_choice){.what = row->choice, .spec = value};
@@ -594,6 +657,27 @@ static int take_server(struct arguments *a, struct err *e)
 	return 0;
 }
 
+static int take_bundle(struct arguments *a, struct err *e)
+{
+	int r = 0;
+
+	if (a->list_reports)
+		return 0;
+	if (!a->operand_count)
+		return err_set(e, -EINVAL, "'report' needs more: scoutfs-trace report %s",
+			       verb_table[VERB_REPORT].operands);
+	a->report.bundle = a->operands[0];
+	a->report.reports = a->operands + 1;
+	a->report.report_count = a->operand_count - 1;
+	a->report.filters = a->filters;
+	a->report.format = a->json ? REPORT_JSON : (enum report_format)a->format;
+	if (a->from)
+		r = when_parse(a->from, a->report.local, &a->report.from, e);
+	if (r == 0 && a->to)
+		r = when_parse(a->to, a->report.local, &a->report.to, e);
+	return r;
+}
+
 static int check_operands(struct arguments *a, struct err *e)
 {
 	const struct verb_row *verb = &verb_table[a->verb];
@@ -603,6 +687,8 @@ static int check_operands(struct arguments *a, struct err *e)
 			       verb->name, verb->operands);
 	if (a->verb == VERB_RECORD || a->verb == VERB_CHECK)
 		return take_server(a, e);
+	if (a->verb == VERB_REPORT)
+		return take_bundle(a, e);
 	return 0;
 }
 
@@ -631,7 +717,9 @@ int arguments_parse(int argc, char *const argv[], struct arguments *ret, struct 
 	/* Each argument holds at most one option that takes a value. */
 	a->events = calloc((size_t)argc + 1, sizeof(*a->events));
 	a->choices = calloc((size_t)argc + 1, sizeof(*a->choices));
-	if (!a->events || !a->choices)
+	a->filters = calloc((size_t)argc + 1, sizeof(*a->filters));
+	a->operands = calloc((size_t)argc + 1, sizeof(*a->operands));
+	if (!a->events || !a->choices || !a->filters || !a->operands)
 		return err_nomem(e);
 
 	r = take_defaults(a, e);
@@ -656,6 +744,8 @@ void arguments_done(struct arguments *a)
 {
 	free(a->events);
 	free(a->choices);
+	free(a->filters);
+	free(a->operands);
 	*a = (struct arguments){0};
 }
 
@@ -768,6 +858,7 @@ void help_print(enum verb_id verb, struct text *out)
 			"  sudo scoutfs-trace check           is this host ready? which server?\n"
 			"  sudo scoutfs-trace 10.0.0.5 5000   record until a fence, or Ctrl-C\n"
 			"  sudo scoutfs-trace stop            end the recorder on this host\n"
+			"  scoutfs-trace report BUNDLE        what happened, from what it left\n"
 			"\nExit status: 0 complete bundle, 4 bundle lacks something, 1 no bundle,\n"
 			"2 wrong usage, 75 another recorder runs, 77 not root.\n"
 			"\nMore: scoutfs-trace help VERB, man scoutfs-trace.\n");
@@ -867,6 +958,9 @@ int completion_print(const char *shell, struct text *out, struct err *e)
 		      "\tcase $verb:$cur in\n"
 		      "\t*:-*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
 		      "\trecover:*) COMPREPLY=($(compgen -d -- \"$cur\")) ;;\n"
+		      "\treport:*) COMPREPLY=($(compgen -f -W \"$(\"$1\" report --list-reports "
+		      "2>/dev/null | while read -r name rest; do echo \"$name\"; done)\" -- "
+		      "\"$cur\")) ;;\n"
 		      "\trecord:*|help:*) COMPREPLY=($(compgen -W \"");
 	for (unsigned int v = 0; v < VERB_COUNT; v++)
 		text_printf(out, "%s%s", v ? " " : "", verb_table[v].name);

@@ -6,9 +6,12 @@
 #ifndef CMD_OPTION_H
 #define CMD_OPTION_H
 
+#include <limits.h>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "record/record.h"
+#include "report/report.h"
 
 enum verb_id {
 	VERB_RECORD, /* also when no verb is named */
@@ -16,16 +19,19 @@ enum verb_id {
 	VERB_RECOVER,
 	VERB_STATUS,
 	VERB_STOP,
+	VERB_REPORT,
 	VERB_HELP,
 	VERB_COUNT
 };
 
+#define OPERANDS_ANY UINT_MAX
+
 struct verb_row {
 	const char *name;
-	const char *operands; /* as --help shows them; "" for none */
-	const char *summary;  /* one line, for the list of verbs */
-	const char *story;    /* paragraphs, for the verb's own help */
-	unsigned int operands_min, operands_max;
+	const char *operands;			 /* as --help shows them; "" for none */
+	const char *summary;			 /* one line, for the list of verbs */
+	const char *story;			 /* paragraphs, for the verb's own help */
+	unsigned int operands_min, operands_max; /* OPERANDS_ANY: no limit */
 };
 
 enum option_type {
@@ -37,6 +43,8 @@ enum option_type {
 	OPTION_WORD,	 /* unsigned int: index into .words */
 	OPTION_EVENT,	 /* repeatable: appended to config.events */
 	OPTION_CHOICE,	 /* repeatable: appended to config.choices as .choice */
+	OPTION_NUMBER,	 /* uint64_t, a whole number */
+	OPTION_FILTER,	 /* repeatable: appended to report.filters as .choice */
 };
 
 enum option_group {
@@ -44,6 +52,7 @@ enum option_group {
 	GROUP_TRIGGERS,
 	GROUP_LIMITS,
 	GROUP_PLACES,
+	GROUP_REPORT,
 	GROUP_GENERAL,
 	GROUP_COUNT
 };
@@ -58,7 +67,7 @@ struct option_row {
 	const char *fallback;	  /* the default, as the user would write it; NULL: none */
 	const char *least, *most; /* limits of a size or duration, as written; NULL: none */
 	const char *const *words; /* OPTION_WORD: NULL-terminated */
-	int choice;		  /* OPTION_CHOICE: CHOICE_... */
+	int choice;		  /* OPTION_CHOICE: CHOICE_...; OPTION_FILTER: FILTER_... */
 	size_t field;		  /* offset in struct arguments */
 	const char *complete; /* bash words that print the candidates; "-d", "-f": folders, files */
 	const char *help;
@@ -71,18 +80,22 @@ extern const size_t option_count;
 /* What the user asked for. Strings belong to argv or to the option table. */
 struct arguments {
 	enum verb_id verb;
-	bool help, version, list_triggers, json, no_heartbeat_wait;
+	bool help, version, list_triggers, list_reports, json, no_heartbeat_wait;
 	unsigned int quiet, verbose;
 	const char *completion; /* name of a shell, or NULL */
-	const char *operands[2];
+	const char **operands;
 	unsigned int operand_count;
 	struct record_config config;
+	struct report_config report;
 
 	/* What the configuration is made from. */
 	uint64_t lag_ns;
 	unsigned int log_facility;
 	const char **events;
 	struct trigger_choice *choices;
+	unsigned int format;
+	const char *from, *to;
+	struct report_filter *filters;
 };
 
 int arguments_parse(int argc, char *const argv[], struct arguments *ret, struct err *e);

@@ -25,6 +25,14 @@ int cmd_print(const struct text *t, struct err *e)
 	return 0;
 }
 
+/** cmd_color_wanted() - whether what goes to standard output may be coloured */
+bool cmd_color_wanted(void)
+{
+	const char *no_color = getenv("NO_COLOR"); /* https://no-color.org: set and not empty */
+
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
+}
+
 /**
  * cmd_failure_status() - the exit status of a recording that failed
  * @r: negative errno of record_run() and the like

@@ -61,6 +61,10 @@ struct table *report_table(struct report_out *out, const char *name, const char 
 			   const struct column *columns, size_t count);
 /* Show the rows so far and forget them: for tables that do not end. */
 void report_rows(struct report_out *out, struct table *t);
+/* A sentence at the end of the report. */
+void report_note(struct report_out *out, const char *fmt, ...) PRINTF(2, 3);
+/* The same, and the report is known not to be all there was: the exit status says so too. */
+void report_lacks(struct report_out *out, const char *fmt, ...) PRINTF(2, 3);
 
 struct analysis_ops {
 	const char *name;
@@ -88,6 +92,9 @@ struct analysis_ops {
 	void (*done)(void *self);
 };
 
+extern const struct analysis_ops analysis_about;
+
+/* The table: in the order in which it is listed; the first is shown when none is named. */
 extern const struct analysis_ops *const analysis_list[];
 extern const size_t analysis_count;
 const struct analysis_ops *analysis_find(const char *name);

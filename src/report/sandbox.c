@@ -96,7 +96,8 @@ struct sandbox {
 	_Atomic long forbidden;
 	int result;
 	char doing[sizeof(((struct sandbox_end *)0)->doing)];
-	char weak[128]; /* what could not be taken away, and why */
+	char weak[128];	 /* what could not be taken away, and why */
+	char said[4096]; /* lines for the log */
 	struct err err;
 	/* the child's own */
 	bool asks; /* the supervisor draws on the terminal that output goes to */
@@ -146,6 +147,24 @@ void sandbox_shows(struct sandbox *s)
 	do
 		n = n == 1 ? read(s->down, &c, 1) : 0;
 	while (n < 0 && errno == EINTR);
+}
+
+/** sandbox_say() - a warning for the person, which the supervisor logs at the end */
+void sandbox_say(struct sandbox *s, const char *fmt, ...)
+{
+	size_t used, room;
+	va_list ap;
+
+	if (!s)
+		return;
+	used = strlen(s->said);
+	room = sizeof(s->said) - used;
+	va_start(ap, fmt);
+	if (vsnprintf(s->said + used, room, fmt, ap) + 1 < (int)room)
+		(void)strcat(s->said + used, "\n");
+	else
+		s->said[used] = '\0'; /* it is full */
+	va_end(ap);
 }
 
 static struct sandbox *own; /* for the handler of SIGSYS */
@@ -547,8 +566,8 @@ static void copy_text(char *to, size_t size, const char *from)
 static void take_end(struct watch *w, struct sandbox_end *ret, struct err *e)
 {
 	struct sandbox *s = w->s;
+	char weak[sizeof(s->weak)], said[sizeof(s->said)], *save = NULL;
 	int status = 0;
-	char weak[sizeof(s->weak)];
 
 	while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -565,6 +584,9 @@ static void take_end(struct watch *w, struct sandbox_end *ret, struct err *e)
 	copy_text(weak, sizeof(weak), s->weak);
 	if (*weak)
 		log_info("the reader of the bundle has more rights than it needs: %s", weak);
+	copy_text(said, sizeof(said), s->said);
+	for (char *l = strtok_r(said, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		log_warning("%s", l);
 	if (ret->returned && ret->result < 0 && e) {
 		*e = s->err;
 		e->text[sizeof(e->text) - 1] = '\0';

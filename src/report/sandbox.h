@@ -43,5 +43,6 @@ int sandbox_death(const struct sandbox_end *end, struct err *e);
 void sandbox_doing(struct sandbox *s, int source, const char *fmt, ...) PRINTF(3, 4);
 void sandbox_progress(struct sandbox *s, uint64_t done_bytes, uint64_t all_bytes);
 void sandbox_shows(struct sandbox *s);
+void sandbox_say(struct sandbox *s, const char *fmt, ...) PRINTF(2, 3);
 
 #endif

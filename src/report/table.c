@@ -219,6 +219,7 @@ void table_row(struct table *t)
 
 	if (!row || !room_for_row(t)) {
 		t->left_out += !t->failed;
+		t->overflowed |= !t->failed;
 		return;
 	}
 	row->number = t->row_count;

@@ -88,6 +88,7 @@ struct table {
 	size_t note_count;
 	uint64_t left_out;   /* rows that table_top() or the limit took away */
 	uint64_t rows_shown; /* in all, of a table whose rows are shown as they come */
+	bool overflowed;     /* rows were left out because of the limit */
 	bool failed;
 
 	/* the module's own */

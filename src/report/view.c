@@ -66,7 +66,9 @@ void view_table_end(struct view *v, const struct table *t)
 /** view_table() - show a complete table; one that lacks memory fails the text that it goes to */
 void view_table(struct view *v, const struct table *t)
 {
+	v->whole = true;
 	view_table_end(v, t);
+	v->whole = false;
 }
 
 /**

@@ -45,7 +45,7 @@ struct view {
 	const struct view_ops *ops;
 
 	/* the views' own */
-	bool in_table;
+	bool in_table, whole;	/* whole: all its rows are there at its head */
 	size_t reports, tables; /* shown before: in the document; in the report */
 	struct view_column *shown;
 	size_t shown_count;

@@ -4,12 +4,13 @@
  *
  * Called through view.c. A table is as wide as its cells. Where the screen is narrower, first
  * titles are broken into lines, then pictures shrink, then texts, the widest first, and what a text
- * cell says goes on below; nothing is cut. Without a screen (a pipe, a file) a row stays one line,
- * for grep. A table whose rows are shown as they come is laid out by its first rows and its
- * columns' .width.
+ * cell says goes on below; nothing is cut. A column with nothing in it is left out. Without a
+ * screen (a pipe, a file) a row stays one line, for grep. A table whose rows are shown as they come
+ * is laid out by its first rows and its columns' .width.
  *
- * A moment is told twice: as time of day, with the date when it is not the trigger's, and counted
- * from the trigger. What cells say comes from strangers: no control character passes.
+ * A moment is told twice, where there is room: as time of day, with the date when it is not the
+ * trigger's, and counted from the trigger. What cells say comes from strangers: no control
+ * character passes.
  */
 #include "view.h"
 
@@ -334,7 +335,7 @@ static void widen_titles(struct view *v, const struct table *t)
 	}
 }
 
-/* The widest column of @type that may lose @ret_spare columns; NULL: none. */
+/* The widest column of @type that is wider than @least; NULL: none. */
 static struct view_column *widest(struct view *v, const struct table *t, enum column_type type,
 				  size_t least)
 {
@@ -350,20 +351,58 @@ static struct view_column *widest(struct view *v, const struct table *t, enum co
 	return found;
 }
 
+/* The last column that counts from the trigger goes, if there are more than @keep. */
+static bool drop_from_trigger(struct view *v, size_t keep)
+{
+	size_t count = 0, last = 0;
+
+	for (size_t i = 0; i < v->shown_count; i++) {
+		if (v->shown[i].part != PART_FROM_TRIGGER)
+			continue;
+		count++;
+		last = i;
+	}
+	if (count <= keep)
+		return false;
+	v->shown_count--;
+	memmove(&v->shown[last], &v->shown[last + 1], (v->shown_count - last) * sizeof(*v->shown));
+	return true;
+}
+
+static bool narrow(struct view *v, const struct table *t, enum column_type type, size_t least)
+{
+	struct view_column *sc = widest(v, t, type, least);
+
+	if (sc)
+		sc->width--;
+	return sc != NULL;
+}
+
+/* What can be spared most easily goes first. */
 static void shrink(struct view *v, const struct table *t)
 {
-	struct view_column *sc;
+	bool less = v->settings.columns != 0;
 
-	if (!v->settings.columns)
-		return;
-	while (total_width(v) > v->settings.columns) {
-		sc = widest(v, t, COLUMN_BAR, BAR_LEAST);
-		if (!sc)
-			sc = widest(v, t, COLUMN_TEXT, TEXT_LEAST);
-		if (!sc)
-			return;
-		sc->width--;
+	while (less && total_width(v) > v->settings.columns)
+		less = narrow(v, t, COLUMN_BAR, BAR_LEAST) || drop_from_trigger(v, 1) ||
+		       narrow(v, t, COLUMN_TEXT, TEXT_LEAST) || drop_from_trigger(v, 0);
+}
+
+/* Nothing is in it, and nothing will be. */
+static bool is_empty(const struct view *v, const struct table *t, size_t column)
+{
+	enum column_type type = t->columns[column].type;
+
+	if (!v->whole || !t->row_count)
+		return false;
+	for (size_t i = 0; i <= t->row_count; i++) {
+		const struct table_row *row = i < t->row_count ? t->rows[i] : t->total;
+
+		if (row && row->cells[column].known &&
+		    (type != COLUMN_TEXT || row->cells[column].len))
+			return false;
 	}
+	return true;
 }
 
 static void lay_out(struct view *v, const struct table *t)
@@ -371,6 +410,8 @@ static void lay_out(struct view *v, const struct table *t)
 	free(take_ptr(v->shown));
 	v->shown_count = 0;
 	for (size_t i = 0; i < t->column_count; i++) {
+		if (is_empty(v, t, i))
+			continue;
 		add_shown(v, t, i, PART_CELL);
 		if (t->columns[i].type == COLUMN_TIME && v->settings.clock.triggered)
 			add_shown(v, t, i, PART_FROM_TRIGGER);
@@ -508,6 +549,15 @@ static void report(struct view *v, const char *name, const char *title)
 		text_str(v->out, "\n");
 }
 
+/* A list of names and what they are needs none. */
+static bool has_titles(const struct table *t)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		if (*t->columns[i].title)
+			return true;
+	return false;
+}
+
 static void head(struct view *v, const struct table *t)
 {
 	if (v->tables)
@@ -517,6 +567,8 @@ static void head(struct view *v, const struct table *t)
 	text_printf(v->out, "%s\n", color(v, PLAIN));
 	lay_out(v, t);
 	if (!t->row_count && !t->total)
+		return;
+	if (!has_titles(t))
 		return;
 	put_lines(v, t, NULL, fill_title, color(v, BOLD));
 	put_lines(v, t, NULL, fill_rule, color(v, FAINT));

@@ -12,7 +12,7 @@
 #include "record/control.h"
 #include "test.h"
 
-#define ARGV_MAX 16
+#define ARGV_MAX 32
 
 static struct arguments args;
 static struct err err;
@@ -239,9 +239,79 @@ static void refuses_bad_servers(void)
 	REFUSED("node1.example 5000", "not an IP address");
 	REFUSED("10.0.0.5 5000 make", "after --");
 	REFUSED("10.0.0.5 5000 --", "missing");
-	REFUSED("recover", "DIR");
+	CHECK_EQ(parse("recover"), 0);
+	CHECK_EQ(args.operand_count, 0);
 	REFUSED("recover a b", "'b'");
 	REFUSED("status now", "'now'");
+}
+
+static void takes_a_bundle_and_reports(void)
+{
+	const struct report_config *c = &args.report;
+
+	CHECK_EQ(parse("report B.tar.zst about rpc.slowest --limit 0 --names"), 0);
+	CHECK_EQ(args.verb, VERB_REPORT);
+	CHECK_STR(c->bundle, "B.tar.zst");
+	CHECK_EQ(c->report_count, 2);
+	CHECK_STR(c->reports[0], "about");
+	CHECK_STR(c->reports[1], "rpc.slowest");
+	CHECK_EQ(c->limit, 0);
+	CHECK(c->names && !c->local);
+	CHECK_EQ(c->format, REPORT_TEXT);
+	CHECK_EQ(c->from.kind, WHEN_NONE);
+	CHECK_EQ(c->filter_count, 0);
+	CHECK_EQ(parse("report -"), 0);
+	CHECK_STR(c->bundle, "-");
+	CHECK_EQ(c->limit, 20);
+	CHECK_EQ(c->report_count, 0);
+	CHECK_EQ(parse("report B --format=csv"), 0);
+	CHECK_EQ(c->format, REPORT_CSV);
+	CHECK_EQ(parse("--json report B"), 0);
+	CHECK_EQ(c->format, REPORT_JSON);
+	CHECK_EQ(parse("report --list-reports"), 0);
+	CHECK(args.list_reports);
+}
+
+static void takes_windows_and_filters(void)
+{
+	const struct report_config *c = &args.report;
+
+	CHECK_EQ(parse("report B --from -10s --to=2026-11-20T10:00:02Z"), 0);
+	CHECK_EQ(c->from.kind, WHEN_TRIGGER);
+	CHECK_EQ(c->from.ns, -(int64_t)(10 * NSEC_PER_SEC));
+	CHECK_EQ(c->to.kind, WHEN_REAL);
+	CHECK_EQ(parse("report B -e sched:switch --event scoutfs --pid 7 --comm kworker/0 "
+		       "--cpu 255 --source log --peer 10.0.0.5:5000 --peer [fe80::1]:7 --peer ::1"),
+		 0);
+	CHECK_EQ(c->filter_count, 9);
+	CHECK_EQ(c->filters[0].kind, FILTER_EVENT);
+	CHECK_STR(c->filters[0].text, "sched:switch");
+	CHECK_EQ(c->filters[2].number, 7);
+	CHECK_EQ(c->filters[3].kind, FILTER_COMM);
+	CHECK_EQ(c->filters[4].number, 255);
+	CHECK_EQ(c->filters[5].kind, FILTER_SOURCE);
+	CHECK_EQ(c->filters[6].peer.port, 5000);
+	CHECK_EQ(c->filters[7].peer.port, 7);
+	CHECK_EQ(c->filters[8].peer.port, 0);
+	/* Of record's own, nothing has changed by that. */
+	CHECK_EQ(parse("-e sched"), 0);
+	CHECK_EQ(args.config.event_count, 1);
+	REFUSED("report", "BUNDLE");
+	REFUSED("report B --from yesterday", "'yesterday' is not a time");
+	REFUSED("report B --to 10:60", "is not a time");
+	REFUSED("report B --pid x", "--pid: 'x' is not a number");
+	REFUSED("report B --cpu 65536", "from 0 to 65535");
+	CHECK_EQ(parse("report B --where error_!=_0"), 0);
+	CHECK_EQ(c->filters[0].kind, FILTER_WHERE);
+	REFUSED("report B --where error_!=", "--where: ");
+	REFUSED("report B --peer 10.0.0.5:0", "is not an address");
+	REFUSED("report B --peer node1", "is not an address");
+	REFUSED("report B --source ftrace", "trace, packets, log");
+	REFUSED("report B --format xml", "text, csv, json");
+	REFUSED("report B --limit -1", "not a whole number");
+	REFUSED("report B --before 3", "not an option of 'report'");
+	REFUSED("report B -- ls", "takes no command");
+	REFUSED("--from -1s", "not an option of 'record'");
 }
 
 /* The tables themselves. */
@@ -285,6 +355,7 @@ static void every_default_parses(void)
 	CHECK_EQ(parse("recover x"), 0);
 	CHECK_EQ(parse("status"), 0);
 	CHECK_EQ(parse("stop"), 0);
+	CHECK_EQ(parse("report x"), 0);
 	CHECK_EQ(parse("help"), 0);
 	CHECK_STR(RECORD_DEFAULT_RUN_DIR, "/run/scoutfs-trace");
 }
@@ -328,13 +399,16 @@ static void completion_names_every_option(void)
 	CHECK_EQ(completion_print("zsh", &out, &err), -EINVAL);
 }
 
-/* The man page. */
+/* The man pages: scoutfs-trace(8), and scoutfs-trace-report(1) for the verb report. */
 
-static FILE *man_open(void)
+#define REPORT_BIT (1U << VERB_REPORT)
+
+static FILE *man_open(bool report)
 {
 	char path[4096];
 
-	(void)snprintf(path, sizeof(path), "%s/../../man/scoutfs-trace.8", getenv("TEST_DATA"));
+	(void)snprintf(path, sizeof(path), "%s/../../man/scoutfs-trace%s", getenv("TEST_DATA"),
+		       report ? "-report.1" : ".8");
 	return fopen(path, "re");
 }
 
@@ -366,18 +440,18 @@ static bool same_text(const char *man, const char *table)
 	return !strcmp(man, table ? table : "");
 }
 
-/* The first row of its name, which is record's where there are several. */
-static const struct option_row *row_of(const char *name)
+/* The first row of its name that is of one of @verbs: record's where there are several. */
+static const struct option_row *row_of(const char *name, unsigned int verbs)
 {
 	for (size_t i = 0; i < option_count; i++)
-		if (!strcmp(option_table[i].name, name))
+		if (!strcmp(option_table[i].name, name) && option_table[i].verbs & verbs)
 			return &option_table[i];
 	return NULL;
 }
 
-static void man_option_check(const struct man_option *m)
+static void man_option_check(const struct man_option *m, unsigned int verbs)
 {
-	const struct option_row *row = row_of(m->name);
+	const struct option_row *row = row_of(m->name, verbs);
 	bool same = row && row->letter == m->letter && same_text(m->argument, row->argument) &&
 		    same_text(m->fallback, row->fallback);
 
@@ -387,12 +461,13 @@ static void man_option_check(const struct man_option *m)
 	CHECK(same);
 }
 
-static void man_page_options_are_those_of_the_table(void)
+/* A page, and the verbs whose options it describes. */
+static void man_page_check(bool report, unsigned int verbs)
 {
 	struct man_option m = {0};
 	bool seen[64] = {0}, in_item = false;
 	char line[512];
-	FILE *f = man_open();
+	FILE *f = man_open(report);
 
 	CHECK(f);
 	CHECK(option_count <= ARRAY_SIZE(seen));
@@ -404,7 +479,7 @@ static void man_page_options_are_those_of_the_table(void)
 		if (!man_item(line, &next) && strcmp(line, ".El") != 0)
 			continue;
 		if (in_item)
-			man_option_check(&m);
+			man_option_check(&m, verbs);
 		in_item = man_item(line, &next);
 		m = next;
 		for (size_t i = 0; in_item && i < option_count; i++)
@@ -414,10 +489,45 @@ static void man_page_options_are_those_of_the_table(void)
 	}
 	fclose(f);
 	for (size_t i = 0; i < option_count; i++) {
+		if (!(option_table[i].verbs & verbs))
+			continue;
 		if (!seen[i])
 			printf("# --%s is not in the man page\n", option_table[i].name);
 		CHECK(seen[i]);
 	}
+}
+
+static void man_page_options_are_those_of_the_table(void)
+{
+	man_page_check(false, ((1U << VERB_COUNT) - 1) & ~REPORT_BIT);
+}
+
+static void man_page_of_report_too(void)
+{
+	man_page_check(true, REPORT_BIT);
+}
+
+/* ".It Cm about" under "Sh REPORT NAMES" */
+static void man_page_has_the_reports_in_order(void)
+{
+	const struct report_row *rows;
+	size_t count = report_list(&rows), next = 0;
+	char line[512], name[64];
+	bool in_list = false;
+	FILE *f = man_open(true);
+
+	CHECK(f);
+	while (man_line(f, line)) {
+		if (str_starts(line, ".Sh "))
+			in_list = !strcmp(line, ".Sh REPORT NAMES");
+		if (!in_list || sscanf(line, ".It Cm %63s", name) != 1)
+			continue;
+		CHECK(next < count);
+		CHECK_STR(name, rows[next].name);
+		next++;
+	}
+	fclose(f);
+	CHECK_EQ(next, count);
 }
 
 /* Does @verb's list, as the man page gives it, agree with the table? Options of every verb are not
@@ -430,7 +540,7 @@ static void man_list_check(enum verb_id verb, bool all_but, const bool listed[64
 		unsigned int bits = verb_bits(option_table[i].name);
 		bool has = bits & 1U << verb;
 
-		if (bits == every)
+		if (bits == every || bits == REPORT_BIT)
 			continue;
 		if (has != (listed[i] != all_but))
 			printf("# --%s and the verb %s: the man page is wrong\n",
@@ -445,7 +555,7 @@ static void man_page_gives_each_verb_its_options(void)
 	bool in_list = false, all_but = false, listed[64] = {0};
 	unsigned int verbs_seen = 0;
 	enum verb_id verb = VERB_COUNT;
-	FILE *f = man_open();
+	FILE *f = man_open(false);
 
 	CHECK(f);
 	while (man_line(f, line) && strcmp(line, ".Sh OPTIONS") != 0) {
@@ -460,11 +570,11 @@ static void man_page_gives_each_verb_its_options(void)
 		} else if (str_starts(line, "Options:")) {
 			CHECK(verb < VERB_COUNT);
 			verbs_seen |= 1U << verb;
-			in_list = true;
+			in_list = verb != VERB_REPORT; /* has a page of its own */
 			memset(listed, 0, sizeof(listed));
 			all_but = str_starts(line, "Options: all");
 		} else if (in_list && sscanf(line, ".Fl -%63s", path) == 1) {
-			CHECK(row_of(path));
+			CHECK(row_of(path, UINT_MAX));
 			for (size_t i = 0; i < option_count; i++)
 				listed[i] |= !strcmp(option_table[i].name, path);
 		}
@@ -482,5 +592,7 @@ TEST_MAIN(TEST(nothing_is_a_recording_with_the_documented_defaults), TEST(takes_
 	  TEST(refuses_and_suggests), TEST(refuses_options_of_another_verb),
 	  TEST(refuses_bad_values), TEST(refuses_bad_servers),
 	  TEST(names_and_letters_are_unambiguous), TEST(every_default_parses),
+	  TEST(takes_a_bundle_and_reports), TEST(takes_windows_and_filters),
 	  TEST(help_fits_a_console_and_names_every_option), TEST(completion_names_every_option),
-	  TEST(man_page_options_are_those_of_the_table), TEST(man_page_gives_each_verb_its_options))
+	  TEST(man_page_options_are_those_of_the_table), TEST(man_page_of_report_too),
+	  TEST(man_page_has_the_reports_in_order), TEST(man_page_gives_each_verb_its_options))

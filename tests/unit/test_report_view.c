@@ -370,6 +370,45 @@ static void empty_tables_say_so(void)
 	CHECK(strstr(show_as(REPORT_JSON, 80), "\"rows\":[],\"left_out\":0"));
 }
 
+static void the_time_of_day_stays_where_not_both_fit(void)
+{
+	static const struct column columns[] = {{"from_ns", "from", COLUMN_TIME},
+						{"to_ns", "to", COLUMN_TIME},
+						{"why", "why", COLUMN_TEXT}};
+
+	table_done(&t);
+	table_init(&t, "gap", "Gap", columns, 3);
+	table_row(&t);
+	table_u64(&t, TRIGGER_NS);
+	table_u64(&t, TRIGGER_NS + NSEC_PER_SEC);
+	table_text(&t, "some twenty letters.");
+	CHECK_STR(show_as(REPORT_TEXT, 70),
+		  "Gap\n"
+		  "from (UTC)       from trigger  to (UTC)         why\n"
+		  "---------------  ------------  ---------------  --------------------\n"
+		  "10:00:00.000000    +0.000000s  10:00:01.000000  some twenty letters.\n");
+	CHECK_STR(show_as(REPORT_TEXT, 46), "Gap\n"
+					    "from (UTC)       to (UTC)         why\n"
+					    "---------------  ---------------  ------------\n"
+					    "10:00:00.000000  10:00:01.000000  some twenty\n"
+					    "                                  letters.\n");
+}
+
+static void columns_without_content_and_titles_that_say_nothing_are_left_out(void)
+{
+	static const struct column columns[] = {
+		{"a", "", COLUMN_TEXT}, {"b", "", COLUMN_COUNT}, {"c", "", COLUMN_TEXT}};
+
+	table_done(&t);
+	table_init(&t, "list", "List", columns, 3);
+	table_row(&t);
+	table_text(&t, "x");
+	table_none(&t);
+	table_text(&t, "y");
+	CHECK_STR(show_as(REPORT_TEXT, 80), "List\nx  y\n");
+	CHECK_STR(show_as(REPORT_CSV, 80), "a,b,c\r\nx,,y\r\n");
+}
+
 /* Strangers. */
 
 static void make_hostile(void)
@@ -553,6 +592,8 @@ int main(int argc, char **argv)
 		TEST(no_line_is_wider_than_a_sane_screen),
 		TEST(bars_shrink_and_the_least_still_shows),
 		TEST(empty_tables_say_so),
+		TEST(the_time_of_day_stays_where_not_both_fit),
+		TEST(columns_without_content_and_titles_that_say_nothing_are_left_out),
 		TEST(no_text_moves_the_cursor_or_a_column),
 		TEST(no_text_is_a_formula),
 		TEST(rows_may_be_shown_as_they_come),

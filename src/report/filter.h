@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the user wants to see, made into what the feed asks. */
+#ifndef REPORT_FILTER_H
+#define REPORT_FILTER_H
+
+#include "report/report.h"
+
+#include "expression.h"
+#include "feed.h"
+
+struct filter {
+	const struct report_config *config;
+	uint8_t *event_types;		       /* [events.count]; NULL: all */
+	const struct event_field **pid_fields; /* [events.count]; NULL: pids do not matter */
+	uint64_t *cpus;			       /* bitmap of all numbers; NULL: all */
+	uint32_t *pids;			       /* sorted */
+	size_t pid_count;
+	struct expression **where; /* all must hold */
+	size_t where_count;
+	unsigned int left_out; /* bits 1 << enum feed_source */
+	bool peers;
+};
+
+int filter_open(const struct report_config *c, const struct recording *rec, struct filter *ret,
+		struct err *e);
+void filter_done(struct filter *f);
+struct feed_filter filter_feed(const struct filter *f);
+
+#endif

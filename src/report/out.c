@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From analyses to standard output.
+ *
+ * Called by analyses (analysis.h) and by report.c. Tables are kept until the analysis is done, then
+ * shown in the order in which they were made; a table whose rows are handed over as they come is
+ * shown at once. Standard output is written in pieces of some size and never waited for by anything
+ * but itself: the child has nothing else to do.
+ */
+#include "out.h"
+
+#include <errno.h>
+
+#include "base/file.h"
+
+#define WRITE_BYTES (256 * KIB)
+
+/** out_write() - write what is there, if it is more than @more_than bytes */
+void out_write(struct report_document *d, size_t more_than)
+{
+	int r;
+
+	if (!text_ok(&d->text) && !d->failed) {
+		(void)err_nomem(d->e);
+		d->failed = true;
+	}
+	if (d->failed || d->text.len <= more_than)
+		return;
+	sandbox_shows(d->sandbox);
+	r = file_write_all(STDOUT_FILENO, d->text.s, d->text.len);
+	if (r < 0) {
+		err_errno(d->e, r, "cannot write to standard output");
+		d->failed = true;
+	}
+	text_reset(&d->text);
+}
+
+void out_begin(struct report_out *out, struct report_document *document,
+	       const struct analysis_ops *ops, const char *only)
+{
+	*out = (struct report_out){
+		.document = document, .ops = ops, .only = only, .first = !document->count++};
+	table_init(&out->notes, "notes", "", NULL, 0);
+}
+
+void out_done(struct report_out *out)
+{
+	for (size_t i = 0; i < out->count; i++) {
+		table_done(out->tables[i]);
+		free(out->tables[i]);
+	}
+	free(out->tables);
+	table_done(&out->notes);
+	*out = (struct report_out){0};
+}
+
+/**
+ * report_table() - a table of this report
+ *
+ * Owned by @out. Without memory it is one that keeps nothing; the report then fails.
+ */
+struct table *report_table(struct report_out *out, const char *name, const char *title,
+			   const struct column *columns, size_t count)
+{
+	static struct table nothing;
+	struct table **more = reallocarray(out->tables, out->count + 1, sizeof(*out->tables));
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (more)
+		out->tables = more;
+	if (!more || !t) {
+		free(t);
+		out->failed = true;
+		/* Its columns are needed for what is put in; no row of it is kept. */
+		table_done(&nothing);
+		table_init(&nothing, name, title, columns, count);
+		nothing.limit_bytes = 0;
+		nothing.failed = true;
+		return &nothing;
+	}
+	table_init(t, name, title, columns, count);
+	out->tables[out->count++] = t;
+	return t;
+}
+
+static bool is_wanted(struct report_out *out, const struct table *t)
+{
+	if (out->only && strcmp(out->only, t->name) != 0)
+		return false;
+	out->found = true;
+	return true;
+}
+
+static void begin_report(struct report_out *out)
+{
+	if (!out->begun)
+		view_report(&out->document->view, out->ops->name, out->ops->title);
+	out->begun = true;
+}
+
+/**
+ * report_rows() - show the rows that a table has by now, and forget them
+ *
+ * Until the report ends no other table may be handed over so. Only the first of several reports can
+ * be shown while the others are made: later ones keep their rows, up to the table's limit.
+ */
+void report_rows(struct report_out *out, struct table *t)
+{
+	if (!out->first)
+		return;
+	if (is_wanted(out, t)) {
+		begin_report(out);
+		view_rows(&out->document->view, t);
+		out->flowing = t;
+	}
+	table_forget_rows(t);
+	out_write(out->document, WRITE_BYTES);
+}
+
+void report_note(struct report_out *out, const char *fmt, ...)
+{
+	CLEANUP(text_free) struct text s = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	text_vprintf(&s, fmt, ap);
+	va_end(ap);
+	table_note(&out->notes, "%s", text_c(&s));
+	out->failed |= !text_ok(&s);
+}
+
+void report_lacks(struct report_out *out, const char *fmt, ...)
+{
+	CLEANUP(text_free) struct text s = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	text_vprintf(&s, fmt, ap);
+	va_end(ap);
+	report_note(out, "%s", text_c(&s));
+	out->lacks = true;
+}
+
+static int no_such_table(const struct report_out *out, struct err *e)
+{
+	CLEANUP(text_free) struct text names = {0};
+
+	for (size_t i = 0; i < out->count; i++)
+		text_printf(&names, "%s%s", i ? ", " : "", out->tables[i]->name);
+	return err_set(e, -EINVAL, "the report '%s' has no table '%s'; it has: %s", out->ops->name,
+		       out->only, text_c(&names));
+}
+
+/* Did its limit cut a table that would have been shown as its rows came? */
+static bool is_cut(const struct report_out *out)
+{
+	for (size_t i = 0; i < out->count; i++)
+		if (out->tables[i]->overflowed)
+			return true;
+	return false;
+}
+
+/**
+ * out_end() - show what is left to show of a report
+ *
+ * Return: 0; -EINVAL when the one table that was wanted is not among its tables; -ENOMEM.
+ */
+int out_end(struct report_out *out, struct err *e)
+{
+	struct view *view = &out->document->view;
+
+	begin_report(out);
+	if (out->flowing)
+		view_table_end(view, out->flowing);
+	if (!out->flowing && !out->first && is_cut(out))
+		report_lacks(out, "There is more than could be kept: ask for '%s' alone.",
+			     out->ops->name);
+	for (size_t i = 0; i < out->count; i++) {
+		if (out->tables[i] == out->flowing || !is_wanted(out, out->tables[i]))
+			continue;
+		out->failed |= !table_ok(out->tables[i]);
+		view_table(view, out->tables[i]);
+		out_write(out->document, WRITE_BYTES);
+	}
+	if (out->only && !out->found && !out->failed)
+		return no_such_table(out, e);
+	out->failed |= !table_ok(&out->notes);
+	view_report_end(view, !out->lacks, out->notes.notes, out->notes.note_count);
+	return out->failed ? err_nomem(e) : 0;
+}

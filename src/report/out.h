@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where an analysis puts what it found, and the way from there to standard output.
+ */
+#ifndef REPORT_OUT_H
+#define REPORT_OUT_H
+
+#include "analysis.h"
+#include "sandbox.h"
+#include "view.h"
+
+/* Of the whole document. */
+struct report_document {
+	struct view view;
+	struct text text; /* not written yet */
+	struct sandbox *sandbox;
+	size_t count;  /* of reports */
+	struct err *e; /* a failed write, from then on nothing is written */
+	bool failed;
+};
+
+/* Of one report. */
+struct report_out {
+	struct report_document *document;
+	const struct analysis_ops *ops;
+	const char *only;      /* the one table that is wanted; NULL: all */
+	struct table **tables; /* owned; in the order in which they were made */
+	size_t count;
+	struct table notes; /* of the report, as notes of a table without columns */
+	bool first;	    /* of the document: its rows may be shown as they come */
+	bool begun, lacks, failed;
+	struct table *flowing; /* the table whose rows are shown as they come */
+	bool found;	       /* .only is there */
+};
+
+void out_begin(struct report_out *out, struct report_document *document,
+	       const struct analysis_ops *ops, const char *only);
+int out_end(struct report_out *out, struct err *e);
+void out_done(struct report_out *out);
+void out_write(struct report_document *d, size_t more_than);
+
+#endif

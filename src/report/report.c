@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * `report`: from a bundle's path to tables on standard output.
+ *
+ * Called by cmd. What touches the file system comes first: the bundle's files are opened. All the
+ * rest happens in the sandbox's child (sandbox.c): index, clocks, what is known of the recording as
+ * a whole (recording.c), one pass over the sources that somebody wants (feed.c), analyses, views.
+ *
+ * When the child dies, it was working on something: that source or report is left out and all is
+ * done again, if nothing was shown yet. So one crafted event format costs the trace events and not
+ * the packets.
+ */
+#include "report/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/log.h"
+
+#include "analysis.h"
+#include "feed.h"
+#include "filter.h"
+#include "out.h"
+#include "sandbox.h"
+
+#define THREADS_MAX 8
+#define REPORTS_MAX 64
+/* What the child says that it works on: a source of the feed, or this and the index of a wish. */
+#define DOING_REPORT 16
+
+struct wish {
+	const struct analysis_ops *ops;
+	const char *table; /* NULL: all */
+	bool left_out;	   /* its analysis killed a child before */
+};
+
+struct run {
+	const struct report_config *config;
+	struct bundle *bundle;
+	struct wish wishes[REPORTS_MAX];
+	size_t wish_count;
+	unsigned int sources_left_out; /* bits 1 << enum feed_source: they killed a child before */
+	unsigned int threads;
+
+	/* in the child */
+	struct sandbox *sandbox;
+	struct recording recording;
+	struct filter filter;
+	struct analysis_options options;
+	struct report_document document;
+	struct table notes; /* of the document, as notes of a table without columns */
+	bool incomplete;
+};
+
+/* Which reports. */
+
+static int add_wish(struct run *run, const struct analysis_ops *ops, const char *table,
+		    struct err *e)
+{
+	for (size_t i = 0; i < run->wish_count; i++)
+		if (run->wishes[i].ops == ops)
+			return err_set(e, -EINVAL, "the report '%s' is named twice", ops->name);
+	if (run->wish_count == REPORTS_MAX)
+		return err_set(e, -EINVAL, "more than %d reports at once", REPORTS_MAX);
+	run->wishes[run->wish_count++] = (struct wish){.ops = ops, .table = table};
+	return 0;
+}
+
+static int no_such_report(const char *name, struct err *e)
+{
+	const char *names[REPORTS_MAX], *near;
+	size_t count = min_of(analysis_count, (size_t)REPORTS_MAX);
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = analysis_list[i]->name;
+	near = nearest_name(name, names, count);
+	if (near)
+		return err_set(e, -EINVAL, "there is no report '%s'; did you mean '%s'?", name,
+			       near);
+	return err_set(e, -EINVAL,
+		       "there is no report '%s'; scoutfs-trace report --list-reports shows those "
+		       "that there are",
+		       name);
+}
+
+/* "NAME" or "NAME.TABLE". */
+static int take_wish(struct run *run, const char *words, struct err *e)
+{
+	const char *dot = strchr(words, '.');
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)min_of(strcspn(words, "."), sizeof(name)),
+		       words);
+	for (size_t i = 0; i < analysis_count; i++)
+		if (!strcmp(analysis_list[i]->name, name))
+			return add_wish(run, analysis_list[i], dot ? dot + 1 : NULL, e);
+	return no_such_report(name, e);
+}
+
+static int take_wishes(struct run *run, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < run->config->report_count; i++)
+		r = take_wish(run, run->config->reports[i], e);
+	if (r == 0 && !run->wish_count) /* the first of the table is the overview */
+		r = add_wish(run, analysis_list[0], NULL, e);
+	return r;
+}
+
+/** report_list() - the reports that there are; the first is shown when none is named */
+size_t report_list(const struct report_row **ret)
+{
+	static struct report_row rows[REPORTS_MAX];
+
+	for (size_t i = 0; i < min_of(analysis_count, (size_t)REPORTS_MAX); i++)
+		rows[i] = (struct report_row){analysis_list[i]->name, analysis_list[i]->summary};
+	*ret = rows;
+	return min_of(analysis_count, (size_t)REPORTS_MAX);
+}
+
+/* In the child. */
+
+static void lacks(struct run *run, const char *fmt, ...) PRINTF(2, 3);
+static void lacks(struct run *run, const char *fmt, ...)
+{
+	CLEANUP(text_free) struct text s = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	text_vprintf(&s, fmt, ap);
+	va_end(ap);
+	table_note(&run->notes, "%s", text_c(&s));
+	run->incomplete = true;
+}
+
+static bool real_of_mono(const void *arg, uint64_t mono_ns, uint64_t *ret)
+{
+	const struct recording *rec = arg;
+
+	return clocks_real_of_mono(&rec->clocks, mono_ns, ret);
+}
+
+static bool mono_of_real(const void *arg, uint64_t real_ns, uint64_t *ret)
+{
+	const struct recording *rec = arg;
+
+	return clocks_mono_of_real(&rec->clocks, real_ns, rec->trigger_ns, ret);
+}
+
+static int resolve_window(struct run *run, struct err *e)
+{
+	const struct report_config *c = run->config;
+	const struct when_clock clock = {.trigger_ns = run->recording.trigger_ns,
+					 .real = real_of_mono,
+					 .mono = mono_of_real,
+					 .arg = &run->recording};
+	int r = 0;
+
+	run->options = (struct analysis_options){
+		.limit = (size_t)min_of(c->limit, (uint64_t)SIZE_MAX),
+		.names = c->names,
+		.to_ns = UINT64_MAX,
+	};
+	if (c->from.kind != WHEN_NONE)
+		r = when_resolve(&c->from, &clock, &run->options.from_ns, e);
+	if (r == 0 && c->to.kind != WHEN_NONE)
+		r = when_resolve(&c->to, &clock, &run->options.to_ns, e);
+	if (r == 0 && run->options.from_ns > run->options.to_ns)
+		return err_set(e, -EINVAL, "--from lies behind --to");
+	return r;
+}
+
+static void begin_document(struct run *run)
+{
+	const struct report_config *c = run->config;
+	const struct view_settings settings = {
+		.format = c->format,
+		.color = c->color,
+		.columns = c->columns,
+		.clock = {.triggered = run->recording.triggered,
+			  .trigger_ns = run->recording.trigger_ns,
+			  .real = real_of_mono,
+			  .arg = &run->recording,
+			  .local = c->local},
+	};
+
+	view_begin(&run->document.view, &settings, &run->document.text);
+}
+
+static void note_bundle(struct run *run)
+{
+	const struct bundle_note *notes;
+	size_t count = bundle_notes(run->bundle, &notes);
+
+	for (size_t i = 0; i < count; i++) {
+		if (notes[i].damage)
+			lacks(run, "%s", notes[i].text);
+		else
+			table_note(&run->notes, "%s", notes[i].text);
+	}
+	run->incomplete |= bundle_is_damaged(run->bundle);
+	if (!run->recording.has_trace && *run->recording.trace_why.text)
+		lacks(run, "There are no trace events: %s.", run->recording.trace_why.text);
+	for (unsigned int i = 0; i < FEED_SOURCES; i++)
+		if (run->sources_left_out & 1U << i)
+			lacks(run, "Unreadable, and left out: %s.", feed_source_name(i));
+	for (size_t i = 0; i < run->wish_count; i++)
+		if (run->wishes[i].left_out)
+			lacks(run, "The report '%s' is left out: this recording makes it crash.",
+			      run->wishes[i].ops->name);
+}
+
+static void note_feed(struct run *run, const struct feed_result *f)
+{
+	if (f->trace.chunks_damaged || f->trace.pages_damaged)
+		lacks(run,
+		      "%" PRIu64 " chunks and %" PRIu64
+		      " pages of trace events are damaged and left out.",
+		      f->trace.chunks_damaged, f->trace.pages_damaged);
+	if (f->chunks_damaged)
+		lacks(run, "%" PRIu64 " chunks of packets or kernel log are damaged and left out.",
+		      f->chunks_damaged);
+	if (*f->packets_why.text)
+		lacks(run, "Packets end early: %s.", f->packets_why.text);
+	if (f->log_unreadable)
+		table_note(&run->notes, "%" PRIu64 " lines of the kernel log are not in its form.",
+			   f->log_unreadable);
+}
+
+static void say_doing(void *arg, int source, const char *what)
+{
+	struct run *run = arg;
+
+	sandbox_doing(run->sandbox, source, "%s", what);
+}
+
+static void say_progress(void *arg, uint64_t done_bytes, uint64_t all_bytes)
+{
+	struct run *run = arg;
+
+	sandbox_progress(run->sandbox, done_bytes, all_bytes);
+}
+
+/* One report while it is made. */
+struct maker {
+	const struct wish *wish;
+	void *self;
+	struct report_out out;
+};
+
+static void say_making(struct run *run, const struct wish *w)
+{
+	sandbox_doing(run->sandbox, DOING_REPORT + (int)(w - run->wishes), "the report '%s'",
+		      w->ops->name);
+}
+
+static int open_maker(struct run *run, struct wish *w, struct maker *ret, struct err *e)
+{
+	*ret = (struct maker){.wish = w};
+	out_begin(&ret->out, &run->document, w->ops, w->table);
+	ret->self = calloc(1, max_of(w->ops->self_bytes, (size_t)1));
+	if (!ret->self)
+		return err_nomem(e);
+	say_making(run, w);
+	return w->ops->open ? w->ops->open(ret->self, &run->recording, &run->options, &ret->out, e)
+			    : 0;
+}
+
+static void maker_done(struct maker *m)
+{
+	if (m->self && m->wish->ops->done)
+		m->wish->ops->done(m->self);
+	free(m->self);
+	out_done(&m->out);
+}
+
+static int feed(struct run *run, struct maker *makers, size_t count, struct err *e)
+{
+	struct feed_client clients[REPORTS_MAX];
+	struct feed_config c = {
+		.recording = &run->recording,
+		.clients = clients,
+		.client_count = count,
+		.from_ns = run->options.from_ns,
+		.to_ns = run->options.to_ns,
+		.filter = filter_feed(&run->filter),
+		.left_out = run->sources_left_out | run->filter.left_out,
+		.threads = run->threads,
+		.doing = say_doing,
+		.progress = say_progress,
+		.arg = run,
+	};
+	struct feed_result result;
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		clients[i] = (struct feed_client){makers[i].wish->ops, makers[i].self};
+	r = feed_run(&c, &result, e);
+	if (r == 0)
+		note_feed(run, &result);
+	return r;
+}
+
+static int finish_maker(struct run *run, struct maker *m, struct err *e)
+{
+	int r = 0;
+
+	say_making(run, m->wish);
+	if (m->wish->ops->result)
+		r = m->wish->ops->result(m->self, &m->out, e);
+	if (r == 0)
+		r = out_end(&m->out, e);
+	run->incomplete |= m->out.lacks;
+	return r;
+}
+
+/* All reports, in one pass over the recording. */
+static int make_reports(struct run *run, struct err *e)
+{
+	struct maker makers[REPORTS_MAX];
+	size_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < run->wish_count; i++)
+		if (!run->wishes[i].left_out)
+			r = open_maker(run, &run->wishes[i], &makers[count++], e);
+	if (r == 0)
+		r = feed(run, makers, count, e);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = finish_maker(run, &makers[i], e);
+	for (size_t i = 0; i < count; i++)
+		maker_done(&makers[i]);
+	return r;
+}
+
+/* What is wrong with a file is no usage error. */
+static int not_usage(int r)
+{
+	return r == -EINVAL ? -EBADMSG : r;
+}
+
+static int read_bundle(struct run *run, struct err *e)
+{
+	int r;
+
+	sandbox_doing(run->sandbox, -1, "the bundle");
+	r = bundle_index(run->bundle, e);
+	if (r < 0)
+		return not_usage(r);
+	sandbox_doing(run->sandbox, -1, "the head of the recording");
+	r = recording_open(run->bundle, &run->recording, e);
+	if (r < 0)
+		return not_usage(r);
+	if (r == 0)
+		r = resolve_window(run, e);
+	if (r == 0)
+		r = filter_open(run->config, &run->recording, &run->filter, e);
+	return r;
+}
+
+static int end_document(struct run *run, struct err *e)
+{
+	view_end(&run->document.view, !run->incomplete, run->notes.notes, run->notes.note_count);
+	out_write(&run->document, 0);
+	if (!table_ok(&run->notes))
+		return err_nomem(e);
+	return run->document.failed ? run->document.e->code : run->incomplete;
+}
+
+/* sandbox_fn. The process ends after it: what the libraries hold is not freed. */
+static int run_in_child(struct sandbox *s, void *arg, struct err *e)
+{
+	struct run *run = arg;
+	int r;
+
+	run->sandbox = s;
+	run->document.sandbox = s;
+	run->document.e = e;
+	table_init(&run->notes, "notes", "", NULL, 0);
+	r = read_bundle(run, e);
+	if (r < 0)
+		return r;
+	note_bundle(run);
+	begin_document(run);
+	r = make_reports(run, e);
+	if (r < 0)
+		return r;
+	/* CSV has no place for them. */
+	for (size_t i = 0; run->config->format == REPORT_CSV && i < run->notes.note_count; i++)
+		sandbox_say(s, "%s", run->notes.notes[i]);
+	return end_document(run, e);
+}
+
+/* The parent. */
+
+/* What killed a child is left out from now on; false: it cannot be, or was already. */
+static bool leave_out(struct run *run, const struct sandbox_end *end)
+{
+	int report = end->source - DOING_REPORT;
+
+	if (end->showed || end->source < 0)
+		return false;
+	if (end->source < FEED_SOURCES && !(run->sources_left_out & 1U << end->source)) {
+		run->sources_left_out |= 1U << end->source;
+		return true;
+	}
+	if (report >= 0 && (size_t)report < run->wish_count && run->wish_count > 1 &&
+	    !run->wishes[report].left_out) {
+		run->wishes[report].left_out = true;
+		return true;
+	}
+	return false;
+}
+
+static int supervise(struct run *run, struct err *e)
+{
+	const struct sandbox_limits limits = {0};
+	struct sandbox_end end;
+	char label[256];
+	int r;
+
+	(void)snprintf(label, sizeof(label), "reading %s", run->config->bundle);
+	for (;;) {
+		r = sandbox_run(run_in_child, run, &limits, label, &end, e);
+		if (r < 0)
+			return r;
+		if (end.returned)
+			return end.result;
+		r = sandbox_death(&end, e);
+		/* Standard input was read by the child that died. */
+		if (!strcmp(run->config->bundle, BUNDLE_STDIN) || !leave_out(run, &end))
+			return r;
+		log_warning("%s; trying again without it", e ? e->text : "the reader died");
+		err_clear(e);
+	}
+}
+
+/**
+ * report_run() - make reports and print them
+ * @c: borrowed
+ * @e: filled on failure
+ *
+ * The caller has one thread, and nothing unwritten in its standard streams.
+ *
+ * Return: 0: all is shown; 1: what could be read is shown; -EINVAL: there is no such report, table,
+ * event or process; another negative errno: the bundle cannot be read, or nothing be written.
+ */
+int report_run(const struct report_config *c, struct err *e)
+{
+	struct run run = {.config = c};
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int r;
+
+	run.threads = (unsigned int)min_of(max_of(cpus, 1L) - 1, (long)THREADS_MAX);
+	r = take_wishes(&run, e);
+	if (r == 0)
+		r = not_usage(bundle_open_files(c->bundle, &run.bundle, e));
+	if (r == 0)
+		r = supervise(&run, e);
+	bundle_free(run.bundle);
+	return r;
+}
