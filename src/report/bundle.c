@@ -912,6 +912,12 @@ int bundle_open_files(const char *path, struct bundle **ret, struct err *e)
 	return 0;
 }
 
+void bundle_on_progress(struct bundle *b, bundle_progress_fn fn, void *arg)
+{
+	b->progress = fn;
+	b->progress_arg = arg;
+}
+
 static int index_file(struct bundle *b, struct err *e)
 {
 	static const uint8_t trace_magic[] = {0x17, 0x08, 0x44, 't', 'r', 'a', 'c', 'i', 'n', 'g'};

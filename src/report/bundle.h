@@ -88,6 +88,9 @@ struct bundle_note {
 };
 
 int bundle_open_files(const char *path, struct bundle **ret, struct err *e);
+/* Between the two steps: @fn is told how far unpacking is; @all is 0 when that is not known. */
+typedef void (*bundle_progress_fn)(void *arg, uint64_t done_bytes, uint64_t all_bytes);
+void bundle_on_progress(struct bundle *b, bundle_progress_fn fn, void *arg);
 int bundle_index(struct bundle *b, struct err *e);
 int bundle_open(const char *path, struct bundle **ret, struct err *e);
 void bundle_free(struct bundle *b);

@@ -90,6 +90,8 @@ struct bundle {
 	char temp_dir[200];
 	uint64_t temp_free, temp_used;
 	bool is_folder;
+	bundle_progress_fn progress;
+	void *progress_arg;
 
 	struct bundle_note *notes;
 	size_t note_count, note_more;

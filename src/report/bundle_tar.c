@@ -96,6 +96,8 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **ret)
 		return -1;
 	}
 	u->at += (uint64_t)n;
+	if (u->b->progress)
+		u->b->progress(u->b->progress_arg, u->at, f->size);
 	*ret = u->buf;
 	return n;
 }

@@ -5,6 +5,7 @@
  */
 #include "bundle.h"
 #include "bundlekit.h"
+#include "sandbox.h"
 #include "test.h"
 
 /* The bundle that the tests read, and what GNU tar unpacks it to. */
@@ -239,6 +240,62 @@ static void a_missing_manifest_is_told(void)
 	CHECK(has_all_records(b));
 	bundle_free(b);
 	CHECK_EQ(kit_run(NULL, "mv %s/kept %s/manifest.json", made.path, unpacked), 0);
+}
+
+/* ---- in two steps ---- */
+
+static uint64_t progress_done, progress_all;
+
+static void on_progress(void *arg, uint64_t done, uint64_t all)
+{
+	(void)arg;
+	progress_done = done;
+	progress_all = all;
+}
+
+static int index_and_read(struct sandbox *s, void *arg, struct err *e)
+{
+	struct bundle *b = arg;
+	int r;
+
+	(void)s;
+	bundle_on_progress(b, on_progress, NULL);
+	r = bundle_index(b, e);
+	if (r < 0)
+		return r;
+	if (bundle_kind(b) == BUNDLE_REPACKED && (!progress_all || progress_done != progress_all))
+		return 1;
+	return bundle_is_damaged(b) || !has_all_records(b) ? 2 : 0;
+}
+
+/* Once the files are open nothing is opened any more: in a sandbox that forbids it all is there. */
+static void the_second_step_needs_no_files(void)
+{
+	struct kit_folder dir = kit_session(KIT_SYNCED);
+	char again[300], gz[300];
+	const char *const paths[] = {made_path, unpacked, dir.path, again, gz};
+	const struct sandbox_limits limits = {0};
+
+	(void)snprintf(again, sizeof(again), "%s/again", made.path);
+	(void)snprintf(gz, sizeof(gz), "%s/gz", made.path);
+	CHECK_EQ(kit_run(NULL, "tar -J -C %s -cf %s " KIT_STEM, made.path, again), 0);
+	CHECK_EQ(kit_run(NULL, "tar -z -C %s -cf %s " KIT_STEM, made.path, gz), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct sandbox_end end = {0};
+		struct bundle *b = NULL;
+		struct err e = {0};
+
+		CHECK_EQ(bundle_open_files(paths[i], &b, &e), 0);
+		CHECK_EQ(sandbox_run(index_and_read, b, &limits, "test", &end, &e), 0);
+		if (!end.returned || end.result)
+			printf("# %s: result %d, signal %d, call %ld: %s\n", paths[i], end.result,
+			       end.signal, end.forbidden, e.text);
+		CHECK(end.returned);
+		CHECK_EQ(end.result, 0);
+		bundle_free(b);
+	}
+	CHECK_EQ(kit_run(NULL, "rm %s %s", again, gz), 0);
+	kit_folder_remove(&dir);
 }
 
 /* ---- sessions ---- */
@@ -521,6 +578,7 @@ int main(void)
 		TEST(packed_again_it_is_the_same),
 		TEST(a_trace_file_alone_is_read),
 		TEST(a_missing_manifest_is_told),
+		TEST(the_second_step_needs_no_files),
 		TEST(a_session_that_ended_is_read),
 		TEST(a_session_whose_newest_chunks_are_in_the_tail_is_read),
 		TEST(a_session_in_a_tar_is_read),
