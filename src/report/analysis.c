@@ -7,6 +7,7 @@
 
 const struct analysis_ops *const analysis_list[] = {
 	&analysis_about,
+	&analysis_rpc,
 };
 const size_t analysis_count = ARRAY_SIZE(analysis_list);
 

@@ -1,0 +1,985 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Report `rpc`: what clients and servers asked of each other, how long the answers took, what was
+ * never answered.
+ *
+ * From packets and from trace events; calls.c finds which answer belongs to which request. The
+ * same conversation may be seen at three places, so it is told where: in packets as they passed by
+ * this host, at the client's end and at the server's end, each by the trace events of the mount
+ * there. For who asks, latency is the whole round trip; for who answers, the time it took to
+ * answer. The two lists of single requests join the places: one line a request, with what each
+ * place knows of it.
+ *
+ * scoutfs_net_send_message fires before a message goes to the socket, scoutfs_net_recv_message
+ * after it was read and before duplicates are dropped (net.c). Both have the addresses of their own
+ * end (name) and of the other (peer), in host order, and the rid of the mount that they are of.
+ */
+#include "analysis.h"
+
+#include <inttypes.h>
+
+#include "calls.h"
+
+#define RECENT 4096
+#define UPDATE_MOST 256	  /* ranked requests that are looked through for one that is known later */
+#define CONVERSATIONS 200 /* rows */
+
+/* What was answered lately: where, and how long it took there. */
+struct recent {
+	uint64_t id;
+	uint32_t pair;
+	uint8_t asker, command, views; /* bits of enum calls_view */
+	uint64_t latency_ns[CALLS_VIEWS];
+};
+
+/* A line of the list of slow ones. */
+struct slow {
+	uint64_t key; /* ns: see rank() */
+	uint64_t sent_ns, client_rid;
+	struct recent call;
+	uint8_t error;
+};
+
+struct rpc {
+	const struct recording *rec;
+	size_t limit;
+	uint64_t end_ns;
+	uint64_t both_from_ns, both_to_ns; /* covered by packets and by events */
+	struct calls calls;
+	struct top slowest;
+	struct recent *recent; /* [RECENT], by hash */
+	uint64_t gaps, gap_bytes, bad_events;
+};
+
+/* ---- what is seen ---- */
+
+static struct recent *recent_slot(struct rpc *r, uint32_t pair, enum calls_side asker, uint64_t id)
+{
+	uint64_t h = (id * 2 + asker) * UINT64_C(0x9e3779b97f4a7c15) + pair * UINT64_C(0x85ebca6b);
+
+	return &r->recent[(h >> 40) % RECENT];
+}
+
+static bool same_call(const struct recent *a, const struct recent *b)
+{
+	return a->pair == b->pair && a->asker == b->asker && a->id == b->id &&
+	       a->command == b->command;
+}
+
+/* Clocks of packets and events differ by a little, so a place may tell after the last one. */
+static void update_ranked(struct rpc *r, const struct recent *call)
+{
+	if (r->slowest.count > UPDATE_MOST)
+		return;
+	for (size_t i = 0; i < r->slowest.count; i++) {
+		struct slow *s = (struct slow *)r->slowest.items + i;
+
+		if (same_call(&s->call, call) && !(call->views & s->call.views & ~call->views) &&
+		    (s->call.views | call->views) == call->views)
+			s->call = *call;
+	}
+}
+
+/* Is it told of at a place that knows it better? */
+static bool known_better(const struct rpc *r, const struct recent *call, enum calls_view view)
+{
+	enum calls_view best = call->asker == CALLS_BY_CLIENT ? CALLS_CLIENT : CALLS_SERVER;
+
+	if (view == best)
+		return false;
+	if (call->views & 1U << best ||
+	    calls_find(&r->calls, call->pair, best, call->asker, call->id, call->command))
+		return true;
+	return view != CALLS_PACKETS && (call->views & 1U << CALLS_PACKETS ||
+					 calls_find(&r->calls, call->pair, CALLS_PACKETS,
+						    call->asker, call->id, call->command));
+}
+
+static void rank(struct rpc *r, const struct calls_done *d, const struct recent *call)
+{
+	enum calls_view view = d->session->view;
+
+	if (known_better(r, call, view)) {
+		update_ranked(r, call);
+		return;
+	}
+	if (top_would(&r->slowest, d->latency_ns))
+		(void)top_add(&r->slowest, &(struct slow){.key = d->latency_ns,
+							  .sent_ns = d->sent_ns,
+							  .client_rid = d->pair->client_rid,
+							  .call = *call,
+							  .error = d->error});
+}
+
+static void call_done(void *arg, const struct calls_done *d)
+{
+	struct rpc *r = arg;
+	struct recent call = {.id = d->id,
+			      .pair = (uint32_t)(d->pair - r->calls.pairs),
+			      .asker = (uint8_t)d->asker,
+			      .command = d->command};
+	struct recent *slot = recent_slot(r, call.pair, d->asker, d->id);
+
+	if (!same_call(slot, &call) || slot->views & 1U << d->session->view)
+		*slot = call;
+	slot->views |= (uint8_t)(1U << d->session->view);
+	slot->latency_ns[d->session->view] = d->latency_ns;
+	rank(r, d, slot);
+}
+
+static void in_both(struct rpc *r, const struct calls_seen *s, unsigned int which)
+{
+	if (s->begin_ns >= r->both_from_ns && s->begin_ns <= r->both_to_ns)
+		calls_count_frame(&r->calls, s, which);
+}
+
+static void rpc_packet(void *self, const struct tcpflow_connection *c,
+		       const struct tcpflow_message *m)
+{
+	struct rpc *r = self;
+	struct wire_greeting g;
+	struct calls_seen s = {.view = CALLS_PACKETS,
+			       .begin_ns = m->header_ns,
+			       .end_ns = m->last_ns,
+			       .message = &m->header};
+
+	s.pair = calls_pair(&r->calls, &c->ends[0], &c->ends[1], c->server, m->from, &m->header);
+	if (m->header.command == WIRE_GREETING && s.pair != UINT32_MAX &&
+	    wire_greeting_parse(m->data, m->data_bytes, &g) && g.rid)
+		calls_client_is(&r->calls, s.pair, g.rid);
+	if (s.pair != UINT32_MAX)
+		s.from = wire_addr_equal(&c->ends[m->from], &r->calls.pairs[s.pair].server)
+				 ? CALLS_BY_SERVER
+				 : CALLS_BY_CLIENT;
+	calls_message(&r->calls, &s);
+	in_both(r, &s, 0);
+}
+
+static void rpc_gap(void *self, const struct tcpflow_connection *c, const struct tcpflow_gap *g)
+{
+	struct rpc *r = self;
+
+	(void)c;
+	r->gaps++;
+	r->gap_bytes += g->bytes;
+}
+
+enum {
+	RID,
+	FSID,
+	NAME_ADDR,
+	NAME_PORT,
+	PEER_ADDR,
+	PEER_PORT,
+	SEQ,
+	RECV_SEQ,
+	ID,
+	DATA_LEN,
+	COMMAND,
+	FLAGS,
+	ERROR
+};
+#define NET_FIELDS                                                                               \
+	{                                                                                        \
+		[RID] = "rid", [FSID] = "fsid", [NAME_ADDR] = "name_addr",                       \
+		[NAME_PORT] = "name_port", [PEER_ADDR] = "peer_addr", [PEER_PORT] = "peer_port", \
+		[SEQ] = "nh_seq", [RECV_SEQ] = "nh_recv_seq", [ID] = "nh_id",                    \
+		[DATA_LEN] = "nh_data_len", [COMMAND] = "nh_cmd", [FLAGS] = "nh_flags",          \
+		[ERROR] = "nh_error"                                                             \
+	}
+
+static uint64_t number(const struct trace_event *e, const struct event_field *f)
+{
+	uint64_t v = 0;
+
+	(void)event_field_u64(f, e->data, e->bytes, &v);
+	return v;
+}
+
+static struct wire_addr address(const struct trace_event *e, const struct event_field *ip,
+				const struct event_field *port)
+{
+	struct wire_addr a = {.port = (uint16_t)number(e, port)};
+	uint64_t v4 = number(e, ip);
+
+	a.ip.s6_addr[10] = a.ip.s6_addr[11] = 0xff;
+	for (int i = 0; i < 4; i++)
+		a.ip.s6_addr[12 + i] = (uint8_t)(v4 >> (24 - 8 * i));
+	return a;
+}
+
+static bool event_message(const struct trace_event *e, event_fields f, struct wire_message *ret)
+{
+	uint64_t command, error;
+
+	if (!event_field_u64(f[COMMAND], e->data, e->bytes, &command) || command >= WIRE_COMMANDS ||
+	    !event_field_u64(f[ID], e->data, e->bytes, &ret->id))
+		return false;
+	error = number(e, f[ERROR]);
+	ret->seq = number(e, f[SEQ]);
+	ret->recv_seq = number(e, f[RECV_SEQ]);
+	ret->data_len = (uint16_t)number(e, f[DATA_LEN]);
+	ret->command = (uint8_t)command;
+	ret->response = number(e, f[FLAGS]) & 1;
+	ret->error = (uint8_t)min_of(error, (uint64_t)(WIRE_ERRORS - 1));
+	return true;
+}
+
+static void rpc_event(struct rpc *r, const struct trace_event *e, event_fields f, bool sent)
+{
+	struct wire_addr own = address(e, f[NAME_ADDR], f[NAME_PORT]);
+	struct wire_addr peer = address(e, f[PEER_ADDR], f[PEER_PORT]);
+	struct wire_message m = {0};
+	struct calls_seen s = {.recorder = number(e, f[RID]),
+			       .fsid = number(e, f[FSID]),
+			       .begin_ns = e->ns,
+			       .end_ns = e->ns,
+			       .message = &m};
+	bool server;
+
+	if (!event_message(e, f, &m)) {
+		r->bad_events++;
+		return;
+	}
+	s.pair = calls_pair(&r->calls, &own, &peer, -1, sent ? 0 : 1, &m);
+	if (s.pair == UINT32_MAX) {
+		r->calls.untracked++;
+		return;
+	}
+	server = wire_addr_equal(&own, &r->calls.pairs[s.pair].server);
+	s.view = server ? CALLS_SERVER : CALLS_CLIENT;
+	s.from = server == sent ? CALLS_BY_SERVER : CALLS_BY_CLIENT;
+	if (!server)
+		calls_client_is(&r->calls, s.pair, s.recorder);
+	calls_message(&r->calls, &s);
+	in_both(r, &s, sent ? 1 : 2);
+}
+
+static void rpc_send(void *self, const struct trace_event *e, event_fields f)
+{
+	rpc_event(self, e, f, true);
+}
+
+static void rpc_receive(void *self, const struct trace_event *e, event_fields f)
+{
+	rpc_event(self, e, f, false);
+}
+
+static const struct event_want rpc_wants[] = {
+	{"scoutfs", "scoutfs_net_send_message", rpc_send, NET_FIELDS},
+	{"scoutfs", "scoutfs_net_recv_message", rpc_receive, NET_FIELDS},
+};
+
+/* ---- tables ---- */
+
+static const char *const view_names[CALLS_VIEWS] = {"packets", "client", "server"};
+static const char *const side_names[CALLS_SIDES] = {"client", "server"};
+
+/* What latency is at a place. */
+static const char *measure(enum calls_view view, enum calls_side asker)
+{
+	if (view == CALLS_PACKETS)
+		return "on the wire";
+	return (view == CALLS_CLIENT) == (asker == CALLS_BY_CLIENT) ? "round trip" : "service";
+}
+
+#define EACH_FIGURES(r, view, side, command)                               \
+	for (enum calls_view view = 0; view < CALLS_VIEWS; view++)         \
+		for (enum calls_side side = 0; side < CALLS_SIDES; side++) \
+			for (uint8_t command = 0;                          \
+			     (r)->calls.figures[view][side] && command < WIRE_COMMANDS; command++)
+
+static void row_begin(struct table *t, enum calls_view view, enum calls_side side, uint8_t command)
+{
+	table_row(t);
+	table_text(t, view_names[view]);
+	table_text(t, side_names[side]);
+	table_text(t, wire_command_name(command));
+}
+
+static void tell_commands(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"seen", "seen at", COLUMN_TEXT},	  {"asker", "asker", COLUMN_TEXT},
+		{"command", "command", COLUMN_TEXT},	  {"new", "new", COLUMN_COUNT},
+		{"sent", "sent", COLUMN_COUNT},		  {"resent", "sent again", COLUMN_COUNT},
+		{"acked", "acked", COLUMN_COUNT},	  {"finished", "finished", COLUMN_COUNT},
+		{"failed", "failed", COLUMN_COUNT},	  {"pending", "pending", COLUMN_COUNT},
+		{"stray", "stray answers", COLUMN_COUNT},
+	};
+	struct table *t = report_table(out, "commands", "Requests, by command and by who asks",
+				       columns, ARRAY_SIZE(columns));
+	uint64_t stray = 0, again = 0, forgotten = 0;
+
+	EACH_FIGURES(r, view, side, command)
+	{
+		const struct calls_figures *f = &r->calls.figures[view][side][command];
+
+		if (!f->sent && !f->stray)
+			continue;
+		row_begin(t, view, side, command);
+		table_u64(t, f->fresh);
+		table_u64(t, f->sent);
+		table_u64(t, f->again);
+		table_u64(t, f->finished + f->pending_acked + f->forgotten_acked);
+		table_u64(t, f->finished);
+		table_u64(t, f->failed);
+		table_u64(t, f->pending + f->forgotten);
+		table_u64(t, f->stray);
+		stray += f->stray;
+		again += f->again;
+		forgotten += f->forgotten;
+		if (f->pending || f->forgotten)
+			table_mark(t, ROW_WARNING);
+	}
+	table_note(t, "Seen at: the packets that passed this host, and what the mounts of this "
+		      "host traced, as the client's end and as the server's end of their "
+		      "connections. Each place counts for itself: do not add them.");
+	if (stray)
+		table_note(t, "Stray answers belong to a request that was not seen (it was sent "
+			      "before the recording, or was lost), or came once more.");
+	if (again)
+		table_note(t, "Sent again: after a reconnect, and now and then under load on the "
+			      "same connection. The receiver drops what it has had.");
+	if (forgotten)
+		table_note(t,
+			   "More than %d requests were unanswered at once; %" PRIu64
+			   " of the oldest are only counted, and if an answer came it is stray.",
+			   CALLS_PENDING, forgotten);
+}
+
+static void tell_latency(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"seen", "seen at", COLUMN_TEXT},    {"asker", "asker", COLUMN_TEXT},
+		{"command", "command", COLUMN_TEXT}, {"measure", "is", COLUMN_TEXT},
+		{"count", "count", COLUMN_COUNT},    STATS_COLUMNS,
+	};
+	struct table *t = report_table(out, "latency", "From request to answer", columns,
+				       ARRAY_SIZE(columns));
+	uint64_t backwards = 0;
+
+	EACH_FIGURES(r, view, side, command)
+	{
+		const struct calls_figures *f = &r->calls.figures[view][side][command];
+
+		backwards += f->backwards;
+		if (!f->latency.count)
+			continue;
+		row_begin(t, view, side, command);
+		table_text(t, measure(view, side));
+		table_u64(t, f->latency.count);
+		table_stats(t, &f->latency);
+	}
+	table_note(t, "Round trip: seen where it was asked, all that the asker waited for. "
+		      "Service: seen where it was answered, from reading the request to sending "
+		      "the answer. The rest of a round trip is network and waiting to be read.");
+	table_note(t, "%s", STATS_NOTE);
+	if (backwards)
+		table_note(t,
+			   "%" PRIu64 " answers bear an earlier time than their request and "
+			   "have no latency.",
+			   backwards);
+}
+
+static void tell_histogram(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"seen", "seen at", COLUMN_TEXT},
+		{"asker", "asker", COLUMN_TEXT},
+		{"command", "command", COLUMN_TEXT},
+		STATS_DECADE_COLUMNS,
+	};
+	struct table *t = report_table(out, "histogram", "How many answers took how long", columns,
+				       ARRAY_SIZE(columns));
+
+	EACH_FIGURES(r, view, side, command)
+	{
+		const struct calls_figures *f = &r->calls.figures[view][side][command];
+
+		if (!f->latency.count)
+			continue;
+		row_begin(t, view, side, command);
+		table_stats_decades(t, &f->latency);
+	}
+}
+
+static void tell_errors(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"seen", "seen at", COLUMN_TEXT},    {"asker", "asker", COLUMN_TEXT},
+		{"command", "command", COLUMN_TEXT}, {"error", "error", COLUMN_TEXT},
+		{"count", "answers", COLUMN_COUNT},
+	};
+	struct table *t = report_table(out, "errors", "Answers that say that a request failed",
+				       columns, ARRAY_SIZE(columns));
+	bool normal = false;
+
+	EACH_FIGURES(r, view, side, command)
+	{
+		const struct calls_figures *f = &r->calls.figures[view][side][command];
+
+		for (unsigned int error = 1; error < WIRE_ERRORS; error++) {
+			if (!f->errors[error])
+				continue;
+			row_begin(t, view, side, command);
+			table_text(t, wire_error_name(error));
+			table_u64(t, f->errors[error]);
+			if (command == WIRE_GET_LOG_MERGE && error == 1)
+				normal = true;
+			else
+				table_mark(t, ROW_BAD);
+		}
+	}
+	if (normal)
+		table_note(t, "GET_LOG_MERGE is answered ENOENT when there is nothing to merge: "
+			      "that is normal.");
+}
+
+/* 0 is no rid: it is not known. */
+static void cell_rid(struct table *t, uint64_t rid)
+{
+	if (rid)
+		table_u64(t, rid);
+	else
+		table_none(t);
+}
+
+static void cell_addr(struct table *t, const struct wire_addr *a)
+{
+	char buf[64];
+
+	table_text(t, wire_addr_format(a, buf, sizeof(buf)));
+}
+
+static void cell_latency(struct table *t, const struct recent *call, enum calls_view view)
+{
+	if (call->views & 1U << view)
+		table_u64(t, call->latency_ns[view]);
+	else
+		table_none(t);
+}
+
+static void tell_slowest(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"sent_ns", "sent", COLUMN_TIME},
+		{"asker", "asker", COLUMN_TEXT},
+		{"command", "command", COLUMN_TEXT},
+		{"id", "id", COLUMN_COUNT},
+		{"client", "client", COLUMN_TEXT},
+		{"client_rid", "its rid", COLUMN_HEX},
+		{"round_trip_ns", "round trip", COLUMN_DURATION},
+		{"wire_ns", "on the wire", COLUMN_DURATION},
+		{"service_ns", "service", COLUMN_DURATION},
+		{"error", "error", COLUMN_TEXT},
+	};
+	struct table *t =
+		report_table(out, "slowest", "The slowest answers", columns, ARRAY_SIZE(columns));
+
+	top_sort(&r->slowest);
+	for (size_t i = 0; i < r->slowest.count; i++) {
+		const struct slow *s = top_item(&r->slowest, i);
+		bool by_client = s->call.asker == CALLS_BY_CLIENT;
+
+		table_row(t);
+		table_u64(t, s->sent_ns);
+		table_text(t, side_names[s->call.asker]);
+		table_text(t, wire_command_name(s->call.command));
+		table_u64(t, s->call.id);
+		cell_addr(t, &r->calls.pairs[s->call.pair].client);
+		cell_rid(t, s->client_rid);
+		cell_latency(t, &s->call, by_client ? CALLS_CLIENT : CALLS_SERVER);
+		cell_latency(t, &s->call, CALLS_PACKETS);
+		cell_latency(t, &s->call, by_client ? CALLS_SERVER : CALLS_CLIENT);
+		table_text(t, s->error ? wire_error_name(s->error) : NULL);
+	}
+	if (r->slowest.count)
+		table_note(t, "A request is one row, wherever it was seen; where it was not seen "
+			      "the cell is empty. By the round trip, without one by the wire, else "
+			      "by the service.");
+}
+
+/* ---- what was never answered ---- */
+
+static int by_call(const void *va, const void *vb)
+{
+	const struct calls_pending *a = *(const struct calls_pending *const *)va,
+				   *b = *(const struct calls_pending *const *)vb;
+
+#define ORDER(x)                                     \
+	do {                                         \
+		if (a->x != b->x)                    \
+			return a->x < b->x ? -1 : 1; \
+	} while (0)
+	ORDER(pair);
+	ORDER(side);
+	ORDER(id);
+	ORDER(command);
+	ORDER(ns);
+#undef ORDER
+	return (a > b) - (a < b);
+}
+
+/* One request, wherever it is unanswered. */
+struct unanswered {
+	const struct calls_pending *at[CALLS_VIEWS];
+	uint64_t ns;
+};
+
+static int by_age(const void *va, const void *vb)
+{
+	const struct unanswered *a = va, *b = vb;
+
+	return (a->ns > b->ns) - (a->ns < b->ns);
+}
+
+/* Requests of all views, joined: the same one at another place follows it. */
+static size_t join(const struct rpc *r, const struct calls_pending **all, size_t n,
+		   struct unanswered *ret)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct calls_pending *p = all[i], *before = i ? all[i - 1] : NULL;
+		enum calls_view view = r->calls.sessions[p->session].view;
+		struct unanswered *u = count ? &ret[count - 1] : NULL;
+
+		if (!before || before->pair != p->pair || before->side != p->side ||
+		    before->id != p->id || before->command != p->command || u->at[view]) {
+			u = &ret[count++];
+			*u = (struct unanswered){.ns = p->ns};
+		}
+		u->at[view] = p;
+	}
+	return count;
+}
+
+static const char *unanswered_words(struct rpc *r, const struct unanswered *u, char *buf,
+				    size_t size)
+{
+	const struct calls_pending *p = NULL;
+	const struct recent *recent;
+	enum calls_view asker, answerer;
+	const char *words;
+	bool acked = false;
+
+	for (size_t v = 0; v < CALLS_VIEWS; v++) {
+		const struct calls_session *s;
+
+		if (!u->at[v])
+			continue;
+		p = u->at[v];
+		s = &r->calls.sessions[p->session];
+		acked |= p->epoch == s->side[p->side].epoch && p->seq <= s->side[p->side].acked;
+	}
+	asker = p->side == CALLS_BY_CLIENT ? CALLS_CLIENT : CALLS_SERVER;
+	answerer = p->side == CALLS_BY_CLIENT ? CALLS_SERVER : CALLS_CLIENT;
+	recent = recent_slot(r, p->pair, p->side, p->id);
+	if (recent->pair == p->pair && recent->asker == p->side && recent->id == p->id &&
+	    recent->command == p->command && recent->views)
+		words = recent->views & 1U << answerer ? "answer was sent"
+						       : "answer seen elsewhere";
+	else if (u->at[answerer])
+		words = "arrived";
+	else if (acked)
+		words = "acknowledged";
+	else if (u->at[CALLS_PACKETS])
+		words = "seen on the wire";
+	else
+		words = u->at[asker] ? "was to be sent" : "?";
+	(void)snprintf(buf, size, "%s", words);
+	return buf;
+}
+
+static void unanswered_row(struct rpc *r, struct table *t, const struct unanswered *u)
+{
+	const struct calls_pending *p = NULL;
+	uint32_t sent = 0;
+	char buf[64];
+
+	for (size_t v = CALLS_VIEWS; v-- > 0;) {
+		if (u->at[v]) {
+			p = u->at[v];
+			sent = max_of(sent, p->sent);
+		}
+	}
+	table_row(t);
+	table_u64(t, u->ns);
+	table_u64(t, r->end_ns > u->ns ? r->end_ns - u->ns : 0);
+	table_text(t, side_names[p->side]);
+	table_text(t, wire_command_name(p->command));
+	table_u64(t, p->id);
+	cell_addr(t, &r->calls.pairs[p->pair].client);
+	cell_rid(t, r->calls.sessions[p->session].client_rid);
+	cell_addr(t, &r->calls.pairs[p->pair].server);
+	table_u64(t, sent);
+	table_text(t, unanswered_words(r, u, buf, sizeof(buf)));
+}
+
+static void tell_unanswered(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"sent_ns", "sent", COLUMN_TIME},
+		{"age_ns", "age at the end", COLUMN_DURATION},
+		{"asker", "asker", COLUMN_TEXT},
+		{"command", "command", COLUMN_TEXT},
+		{"id", "id", COLUMN_COUNT},
+		{"client", "client", COLUMN_TEXT},
+		{"client_rid", "its rid", COLUMN_HEX},
+		{"server", "server", COLUMN_TEXT},
+		{"sent", "times sent", COLUMN_COUNT},
+		{"got_to", "got to", COLUMN_TEXT},
+	};
+	struct table *t = report_table(out, "unanswered", "The oldest requests without an answer",
+				       columns, ARRAY_SIZE(columns));
+	CLEANUP(freep) const struct calls_pending **all = NULL;
+	CLEANUP(freep) struct unanswered *joined = NULL;
+	size_t n = 0, count;
+
+	all = calloc((size_t)r->calls.pending_count + 1, sizeof(*all));
+	joined = calloc((size_t)r->calls.pending_count + 1, sizeof(*joined));
+	if (!all || !joined) {
+		r->calls.failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < r->calls.pending_size; i++)
+		if (r->calls.pending[i].sent)
+			all[n++] = &r->calls.pending[i];
+	qsort(all, n, sizeof(*all), by_call);
+	count = join(r, all, n, joined);
+	qsort(joined, count, sizeof(*joined), by_age);
+	for (size_t i = 0; i < count; i++)
+		unanswered_row(r, t, &joined[i]);
+	table_top(t, r->limit);
+}
+
+/* ---- conversations ---- */
+
+static void tell_conversations(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"seen", "seen at", COLUMN_TEXT},
+		{"mount", "by mount", COLUMN_TEXT},
+		{"client", "client", COLUMN_TEXT},
+		{"client_rid", "its rid", COLUMN_HEX},
+		{"server", "server", COLUMN_TEXT},
+		{"connections", "connections", COLUMN_COUNT},
+		{"from_client", "from client", COLUMN_COUNT},
+		{"from_server", "from server", COLUMN_COUNT},
+		{"requests", "requests", COLUMN_COUNT},
+		{"pending", "pending", COLUMN_COUNT},
+		{"first_ns", "first", COLUMN_TIME},
+		{"last_client_ns", "last from client", COLUMN_TIME},
+		{"last_server_ns", "last from server", COLUMN_TIME},
+	};
+	struct table *t = report_table(out, "conversations",
+				       "Who talked with whom; over reconnects, the last address",
+				       columns, ARRAY_SIZE(columns));
+
+	for (uint32_t i = 0; i < r->calls.session_count; i++) {
+		const struct calls_session *s = &r->calls.sessions[i];
+
+		table_row(t);
+		table_text(t, view_names[s->view]);
+		if (s->recorder)
+			table_textf(t, "f.%06" PRIx64 ".r.%06" PRIx64, s->fsid >> 40,
+				    s->recorder >> 40);
+		else
+			table_none(t);
+		cell_addr(t, &s->pair->client);
+		cell_rid(t, s->client_rid);
+		cell_addr(t, &s->pair->server);
+		table_u64(t, s->connections);
+		table_u64(t, s->messages[CALLS_BY_CLIENT]);
+		table_u64(t, s->messages[CALLS_BY_SERVER]);
+		table_u64(t, s->fresh[CALLS_BY_CLIENT] + s->fresh[CALLS_BY_SERVER]);
+		table_u64(t, s->pending[CALLS_BY_CLIENT] + s->pending[CALLS_BY_SERVER]);
+		table_u64(t, s->first_ns);
+		for (size_t side = 0; side < CALLS_SIDES; side++) {
+			if (s->messages[side])
+				table_u64(t, s->last_from[side]);
+			else
+				table_none(t);
+		}
+	}
+	table_top(t, r->limit ? max_of(r->limit, (size_t)CONVERSATIONS) : 0);
+}
+
+/* ---- packets and events ---- */
+
+struct difference {
+	uint64_t packets, sends, receives, no_event, no_packet;
+};
+
+static uint64_t lacking(uint64_t of, uint64_t in)
+{
+	return of > in ? of - in : 0;
+}
+
+/* An end that traced anything of this pair is on this host, and traces all. */
+static bool traced(const struct calls_pair *p, enum calls_side end)
+{
+	for (size_t command = 0; command < WIRE_COMMANDS; command++)
+		for (size_t answer = 0; answer < 2; answer++)
+			if ((*p->frames)[1][end][command][answer] ||
+			    (*p->frames)[2][!end][command][answer])
+				return true;
+	return false;
+}
+
+static void add_difference(const struct calls_pair *p, enum calls_side from, size_t command,
+			   size_t answer, struct difference *d)
+{
+	uint64_t packets = (*p->frames)[0][from][command][answer],
+		 sends = (*p->frames)[1][from][command][answer],
+		 receives = (*p->frames)[2][from][command][answer];
+
+	d->packets += packets;
+	d->sends += sends;
+	d->receives += receives;
+	if (traced(p, from))
+		d->no_event += lacking(packets, sends);
+	if (traced(p, !from))
+		d->no_event += lacking(packets, receives);
+	d->no_packet += lacking(max_of(sends, receives), packets);
+}
+
+static uint64_t lost_events(const struct recording *rec)
+{
+	const struct bundle_stream *streams;
+	size_t count = bundle_streams(rec->bundle, &streams);
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (streams[i].kind == CHUNK_RING)
+			lost += streams[i].lost + streams[i].missing;
+	return lost;
+}
+
+static uint64_t lost_packets(const struct recording *rec)
+{
+	const struct bundle_stream *s = bundle_stream(rec->bundle, CHUNK_PACKETS, 0);
+
+	return s ? s->lost + s->missing : 0;
+}
+
+static void explain(const struct rpc *r, struct table *t, const struct difference *all)
+{
+	uint64_t events = lost_events(r->rec), packets = lost_packets(r->rec) + r->gaps;
+
+	table_note(t, "Only of the time that both cover. A mount of this host traces each "
+		      "message once, at its own end; with both ends on this host there are a "
+		      "send and a receive event for it.");
+	if (events && !packets)
+		table_note(t, "Trace events were lost, no packets: the packets are right.");
+	else if (!events && packets)
+		table_note(t,
+			   "Packets were lost (%" PRIu64 " gaps of %" PRIu64
+			   " bytes in what was sent), no trace events: the events are right.",
+			   r->gaps, r->gap_bytes);
+	else if (events && packets)
+		table_note(t, "Both lost some: each figure is the least that there was.");
+	else if (all->no_event || all->no_packet)
+		table_note(t, "Neither has losses that are known. A message that was traced as "
+			      "sent and is in no packet did not leave (the connection was cut), or "
+			      "is of the first or last moment, where the two do not end together.");
+}
+
+static bool sum_differences(const struct rpc *r, enum calls_side from, size_t command,
+			    size_t answer, struct difference *d)
+{
+	*d = (struct difference){0};
+	for (uint32_t i = 0; i < r->calls.pair_count; i++)
+		if (r->calls.pairs[i].frames)
+			add_difference(&r->calls.pairs[i], from, command, answer, d);
+	return d->packets || d->sends || d->receives;
+}
+
+static void difference_cells(struct table *t, const struct difference *d)
+{
+	table_u64(t, d->packets);
+	table_u64(t, d->sends);
+	table_u64(t, d->receives);
+	table_u64(t, d->no_event);
+	table_u64(t, d->no_packet);
+	if (d->no_event || d->no_packet)
+		table_mark(t, ROW_WARNING);
+}
+
+static void tell_differences(struct rpc *r, struct report_out *out)
+{
+	static const struct column columns[] = {
+		{"sender", "sender", COLUMN_TEXT},
+		{"command", "command", COLUMN_TEXT},
+		{"kind", "kind", COLUMN_TEXT},
+		{"packets", "in packets", COLUMN_COUNT},
+		{"send_events", "send events", COLUMN_COUNT},
+		{"receive_events", "receive events", COLUMN_COUNT},
+		{"no_event", "without event", COLUMN_COUNT},
+		{"no_packet", "without packet", COLUMN_COUNT},
+	};
+	struct difference d, all = {0};
+	struct table *t;
+	uint64_t same = 0;
+
+	if (!r->calls.messages[CALLS_PACKETS] ||
+	    !(r->calls.messages[CALLS_CLIENT] + r->calls.messages[CALLS_SERVER]))
+		return;
+	t = report_table(out, "differences", "Messages in packets and in trace events", columns,
+			 ARRAY_SIZE(columns));
+	for (enum calls_side from = 0; from < CALLS_SIDES; from++) {
+		for (uint8_t command = 0; command < WIRE_COMMANDS; command++) {
+			for (size_t answer = 0; answer < 2; answer++) {
+				if (!sum_differences(r, from, command, answer, &d))
+					continue;
+				all.packets += d.packets;
+				all.sends += d.sends;
+				all.receives += d.receives;
+				all.no_event += d.no_event;
+				all.no_packet += d.no_packet;
+				if (!d.no_event && !d.no_packet) {
+					same++;
+					continue;
+				}
+				table_row(t);
+				table_text(t, side_names[from]);
+				table_text(t, wire_command_name(command));
+				table_text(t, answer ? "answer" : "request");
+				difference_cells(t, &d);
+			}
+		}
+	}
+	table_total(t);
+	table_text(t, "all");
+	table_none(t);
+	table_none(t);
+	difference_cells(t, &all);
+	if (same)
+		table_note(t, "%" PRIu64 " kinds of message that both count alike are not shown.",
+			   same);
+	explain(r, t, &all);
+}
+
+/* ---- the report ---- */
+
+/* The time that packets and trace events both cover. */
+static void find_both(struct rpc *r, const struct analysis_options *o)
+{
+	const struct bundle_stream *streams, *p = bundle_stream(r->rec->bundle, CHUNK_PACKETS, 0);
+	size_t count = bundle_streams(r->rec->bundle, &streams);
+	uint64_t first = UINT64_MAX, last = 0, from, to;
+
+	for (size_t i = 0; i < count; i++) {
+		if (streams[i].kind != CHUNK_RING || !streams[i].count)
+			continue;
+		first = min_of(first, streams[i].first_ns);
+		last = max_of(last, streams[i].last_ns);
+	}
+	r->both_from_ns = 1;
+	if (!p || !p->count || first == UINT64_MAX)
+		return;
+	from = p->first_ns;
+	to = p->last_ns;
+	if (p->real_time && (!clocks_mono_of_real(&r->rec->clocks, from, first, &from) ||
+			     !clocks_mono_of_real(&r->rec->clocks, to, last, &to)))
+		return;
+	from = max_of(from, first);
+	to = min_of(to, last);
+	r->both_from_ns = max_of(from, o->from_ns);
+	r->both_to_ns = min_of(to, o->to_ns);
+}
+
+static int open_rpc(void *self, const struct recording *rec, const struct analysis_options *o,
+		    struct report_out *out, struct err *e)
+{
+	struct rpc *r = self;
+	int code;
+
+	(void)out;
+	*r = (struct rpc){.rec = rec, .limit = o->limit, .end_ns = min_of(rec->last_ns, o->to_ns)};
+	find_both(r, o);
+	code = calls_init(&r->calls, rec->has_server ? &rec->server : NULL, e);
+	r->calls.done = call_done;
+	r->calls.arg = r;
+	top_init(&r->slowest, o->limit, sizeof(struct slow));
+	r->recent = calloc(RECENT, sizeof(*r->recent));
+	if (code == 0 && !r->recent)
+		code = err_nomem(e);
+	return code;
+}
+
+static void tell_lacks(const struct rpc *r, struct report_out *out)
+{
+	const struct calls *c = &r->calls;
+
+	if (!c->messages[CALLS_PACKETS] && !c->messages[CALLS_CLIENT] && !c->messages[CALLS_SERVER])
+		report_note(out, "No messages of scoutfs were seen, neither in packets nor by "
+				 "trace events.");
+	if (c->untracked)
+		report_note(out,
+			    "%" PRIu64 " messages are not in these figures: there were more than "
+			    "%d connections.",
+			    c->untracked, CALLS_PAIRS);
+	if (c->replaced)
+		report_note(out,
+			    "%" PRIu64 " unanswered requests had their number given to another: "
+			    "they are counted as pending.",
+			    c->replaced);
+	if (r->bad_events)
+		report_note(out,
+			    "%" PRIu64 " trace events of messages make no sense and were left "
+			    "out.",
+			    r->bad_events);
+	if (r->gaps)
+		report_note(out,
+			    "In what was sent over TCP %" PRIu64 " gaps (%" PRIu64
+			    " bytes) could not be read: the figures seen at packets are the least "
+			    "that there was.",
+			    r->gaps, r->gap_bytes);
+	if (lost_events(r->rec))
+		report_note(out,
+			    "%" PRIu64 " trace events or more were lost: the figures seen at "
+			    "client and server are the least that there was.",
+			    lost_events(r->rec));
+}
+
+static int result_rpc(void *self, struct report_out *out, struct err *e)
+{
+	struct rpc *r = self;
+
+	calls_finish(&r->calls);
+	tell_commands(r, out);
+	tell_latency(r, out);
+	tell_histogram(r, out);
+	tell_errors(r, out);
+	tell_slowest(r, out);
+	tell_unanswered(r, out);
+	tell_conversations(r, out);
+	tell_differences(r, out);
+	tell_lacks(r, out);
+	return r->calls.failed || r->slowest.failed ? err_nomem(e) : 0;
+}
+
+static void done_rpc(void *self)
+{
+	struct rpc *r = self;
+
+	calls_free(&r->calls);
+	top_done(&r->slowest);
+	free(r->recent);
+}
+
+const struct analysis_ops analysis_rpc = {
+	.name = "rpc",
+	.title = "Requests and answers",
+	.summary = "requests by command: counts, latencies, the slowest, those never answered",
+	.self_bytes = sizeof(struct rpc),
+	.wants = rpc_wants,
+	.want_count = ARRAY_SIZE(rpc_wants),
+	.open = open_rpc,
+	.message = rpc_packet,
+	.gap = rpc_gap,
+	.result = result_rpc,
+	.done = done_rpc,
+};
