@@ -4,7 +4,7 @@
  * the packet; the same bytes are tried as a quorum datagram and as an address.
  *
  * Promised: the payload lies in the packet; an address that is written parses to the same one; a
- * quorum message that was read and is written again reads the same.
+ * quorum message, and a TCP message's header, that was read and is written again is the same.
  */
 #include <arpa/inet.h>
 
@@ -50,6 +50,32 @@ static void check_packet(int link_type, const uint8_t *bytes, size_t n)
 	MUST(p.payload_bytes <= p.payload_wire_bytes);
 }
 
+static void check_message(const uint8_t *bytes, size_t n)
+{
+	uint8_t out[WIRE_MESSAGE_BYTES], *copy;
+	struct wire_greeting g;
+	struct wire_message m;
+	struct wire_lock l;
+	char key[96];
+
+	if (n < WIRE_MESSAGE_BYTES)
+		return;
+	copy = fuzz_copy(bytes, WIRE_MESSAGE_BYTES);
+	if (wire_message_parse(copy, &m)) {
+		MUST(wire_data_fits(m.command, m.response, m.error, m.data_len));
+		MUST(m.data_len <= WIRE_DATA_MAX && *wire_command_name(m.command) != '?');
+		wire_message_write(&m, out);
+		MUST(memcmp(out, copy, sizeof(out)) == 0);
+	}
+	free(copy);
+	copy = fuzz_copy(bytes, n);
+	MUST(wire_greeting_parse(copy, n, &g) == (n >= WIRE_GREETING_BYTES));
+	MUST(wire_lock_parse(copy, n, &l) == (n >= WIRE_LOCK_BYTES));
+	if (n >= WIRE_LOCK_BYTES)
+		MUST(strlen(wire_key_format(&l.key, key, sizeof(key))) < sizeof(key) - 1);
+	free(copy);
+}
+
 static void check_quorum(uint8_t *bytes, size_t n, bool mend)
 {
 	struct wire_quorum q, again;
@@ -86,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 	check_packet(link_types[(mode & 0x7f) % ARRAY_SIZE(link_types)], copy, in.left);
 	check_text(copy, in.left);
+	check_message(copy, in.left);
 	check_quorum(copy, in.left, mode & 0x80);
 	free(copy);
 	return 0;

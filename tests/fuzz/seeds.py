@@ -176,6 +176,49 @@ def packets():
     put("wire", "address", b"\0fd00::5")
 
 
+def flow_packet(server, flags, payload, which=0, ahead=0, when=1, extra=0):
+    return bytes([server | which << 1 | flags << 3, when, extra]) + le(ahead & 0xFFFF, 4) + bytes([len(payload)]) + payload
+
+
+def streams():
+    """Captures as they are, and their TCP packets in the order that fuzz_tcpflow.c takes."""
+    syn, ack, fin, rst = 2, 16, 17, 4
+    for name in ("workload-en10mb", "workload-sll1", "fence-client-sll2", "fence-leader-sll2"):
+        raw = unpacked("pcap/%s.pcap.zst" % name)
+        at, link, packets, ports = 24, {"en10mb": 14, "sll1": 16, "sll2": 20}[name.rsplit("-", 1)[1]], [], {}
+        while at < len(raw) and len(packets) < 400:
+            size = struct.unpack_from("<I", raw, at + 8)[0]
+            ip = raw[at + 16 + link:at + 16 + size]
+            at += 16 + size
+            if ip[9] != 6:
+                continue
+            tcp = ip[20:]
+            source, destination = struct.unpack_from(">HH", tcp)
+            payload = tcp[(tcp[12] >> 4) * 4:]
+            server = int(19700 <= source <= 19702)
+            which = ports.setdefault(destination if server else source, len(ports)) % 4
+            if payload and len(payload) < 256:
+                packets.append((server, which, payload))
+        put("pcapfile", name, bytes(range(3, 19)) + raw[:1500])
+        put("pcapfile", name + "-long", b"\xff" * 16 + raw[:4000])
+        for n in range(0, len(packets), 40):
+            some = packets[n:n + 12]
+            put("tcpflow", "%s-%d" % (name, n), b"\x0c" + b"".join(flow_packet(s, ack, p, w) for s, w, p in some))
+            put("tcpflow", "%s-late-%d" % (name, n), b"\x0f" + b"".join(
+                flow_packet(s, ack, p, w, when=64 | 2, ahead=len(p)) + flow_packet(s, ack, p, w, when=3) for s, w, p in some[:6]))
+    greeting = struct.pack("<QQQHBBB3x", 2, 0, 2, 40, 0, 0, 0) + bytes(40)
+    lock = struct.pack("<QQQHBBB3x", 3, 1, 3, 48, 7, 0, 0) + bytes(48)
+    hello = flow_packet(0, syn, b"") + flow_packet(1, syn | ack, b"") + flow_packet(0, ack, greeting)
+    put("tcpflow", "life", b"\0" + hello + flow_packet(1, ack, lock) + flow_packet(0, fin, b"") + flow_packet(1, fin, b""))
+    put("tcpflow", "refused", b"\0" + flow_packet(0, syn, b"") + flow_packet(1, rst | ack, b"") + hello)
+    put("tcpflow", "greets-again", b"\0" + hello + flow_packet(1, ack, lock) + flow_packet(0, ack, greeting) + flow_packet(1, ack, lock))
+    put("tcpflow", "halves", b"\x0c" + hello + b"".join(flow_packet(1, ack, lock[i:i + 20]) for i in range(0, 80, 20)))
+    put("tcpflow", "cut", b"\x0c" + flow_packet(1, ack, lock[:40], extra=40) * 3 + flow_packet(1, ack, lock[:20], extra=60) * 2)
+    put("pcapfile", "big-endian", bytes(16) + struct.pack(">IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) +
+        struct.pack(">IIII", 5, 6, 4, 9) + b"data" + struct.pack(">IIII", 5, 6, 0, 0))
+    put("pcapfile", "next-generation", bytes(16) + b"\x0a\x0d\x0d\x0a" + bytes(30))
+
+
 def discover():
     folder = os.path.join(DATA, "real", "host")
     for n, name in enumerate(sorted(os.listdir(folder))):
@@ -285,6 +328,7 @@ header_page, header_event, event_formats = layout(ring_pages)
 tracedat(header_page, header_event, event_formats)
 kmsg()
 packets()
+streams()
 discover()
 hand_written()
 folders(header_page, ring_pages)
