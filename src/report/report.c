@@ -130,6 +130,9 @@ static void lacks(struct run *run, const char *fmt, ...)
 	va_start(ap, fmt);
 	text_vprintf(&s, fmt, ap);
 	va_end(ap);
+	/* Sentences of others may have their full stop. */
+	while (s.len > 1 && s.s[s.len - 1] == '.' && s.s[s.len - 2] == '.')
+		s.s[--s.len] = '\0';
 	table_note(&run->notes, "%s", text_c(&s));
 	run->incomplete = true;
 }
@@ -180,7 +183,7 @@ static void begin_document(struct run *run)
 		.columns = c->columns,
 		.clock = {.triggered = run->recording.triggered,
 			  .trigger_ns = run->recording.trigger_ns,
-			  .real = real_of_mono,
+			  .real = run->recording.clocks.count ? real_of_mono : NULL,
 			  .arg = &run->recording,
 			  .local = c->local},
 	};

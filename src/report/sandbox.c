@@ -36,6 +36,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -100,7 +101,7 @@ struct sandbox {
 	char said[4096]; /* lines for the log */
 	struct err err;
 	/* the child's own */
-	bool asks; /* the supervisor draws on the terminal that output goes to */
+	bool asks; /* the supervisor draws where output may be seen too */
 	int up, down;
 };
 
@@ -462,7 +463,7 @@ static void draw(struct watch *w)
 
 	if (!log_is_terminal() || !all || clock_mono_ns() - w->begun_ns < QUIET_NS)
 		return;
-	if (atomic_load(&w->s->showed) && isatty(STDOUT_FILENO))
+	if (atomic_load(&w->s->showed) && w->s->asks)
 		return;
 	done = min_of(done, all);
 	(void)snprintf(line, sizeof(line), "%s: %s of %s, %u%%", w->label,
@@ -593,6 +594,14 @@ static void take_end(struct watch *w, struct sandbox_end *ret, struct err *e)
 	}
 }
 
+/* Anything else may be the screen, or a pager that has it. */
+static bool output_is_file(void)
+{
+	struct stat st;
+
+	return fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int start_child(struct watch *w, sandbox_fn fn, void *arg,
 		       const struct sandbox_limits *limits)
 {
@@ -657,7 +666,7 @@ int sandbox_run(sandbox_fn fn, void *arg, const struct sandbox_limits *limits, c
 		return err_nomem(e);
 	atomic_store(&w.s->forbidden, -1);
 	atomic_store(&w.s->source, -1);
-	w.s->asks = log_is_terminal() && isatty(STDOUT_FILENO);
+	w.s->asks = log_is_terminal() && !output_is_file();
 	take_signals(&w);
 	r = start_child(&w, fn, arg, limits);
 	if (r == 0) {

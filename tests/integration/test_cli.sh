@@ -53,7 +53,7 @@ helps() { # VERB
 		cp "$work/out" "$work/help" && gives 0 "$1" --help && cmp -s "$work/out" "$work/help"
 }
 
-for verb in record check recover status stop help; do
+for verb in record check recover status stop report help; do
 	ok "help $verb is --help of $verb, and fits" helps $verb
 done
 version() { gives 0 --version && grep -qxE 'scoutfs-trace [0-9]+\.[0-9]+\.[0-9]+' "$work/out"; }

@@ -425,6 +425,20 @@ static int waits(struct sandbox *s, void *arg, struct err *e)
 	return 0;
 }
 
+static int tells_its_number(struct sandbox *s, void *arg, struct err *e)
+{
+	pid_t pid = getpid();
+	char c;
+
+	(void)s;
+	(void)arg;
+	(void)e;
+	(void)close(never[1]);
+	if (write(ready[1], &pid, sizeof(pid)) == sizeof(pid))
+		(void)!read(never[0], &c, 1);
+	return 0;
+}
+
 static int writes_to_nobody(struct sandbox *s, void *arg, struct err *e)
 {
 	(void)s;
@@ -491,6 +505,35 @@ static void signals_end_both(void)
 	}
 }
 
+/* As the kernel tells it of the child while it waits. */
+static void the_kernel_knows_it_without_rights(void)
+{
+	char path[64], status[4096] = "";
+	pid_t program = start_program(tells_its_number), child = 0;
+	FILE *f;
+
+	CHECK(program > 0);
+	CHECK_EQ(read(ready[0], &child, sizeof(child)), sizeof(child));
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
+	f = fopen(path, "re");
+	if (f) {
+		status[fread(status, 1, sizeof(status) - 1, f)] = '\0';
+		(void)fclose(f);
+	}
+	CHECK_EQ(kill(program, SIGKILL), 0);
+	CHECK_EQ(program_ends(program), SIGKILL);
+	CHECK(child_is_gone());
+	CHECK(strstr(status, "\nCapInh:\t0000000000000000\n"));
+	CHECK(strstr(status, "\nCapPrm:\t0000000000000000\n"));
+	CHECK(strstr(status, "\nCapEff:\t0000000000000000\n"));
+	CHECK(strstr(status, "\nNoNewPrivs:\t1\n"));
+	CHECK(strstr(status, "\nSeccomp:\t2\n"));
+	if (getuid() == 0)
+		CHECK(strstr(status, "\nUid:\t65534\t65534\t65534\t65534\n") &&
+		      strstr(status, "\nGid:\t65534\t65534\t65534\t65534\n") &&
+		      strstr(status, "\nGroups:\t \n"));
+}
+
 static void a_reader_that_left_ends_both_quietly(void)
 {
 	pid_t pid;
@@ -508,4 +551,5 @@ TEST_MAIN(TEST(a_result_comes_back), TEST(an_error_comes_back_as_its_sentence),
 	  TEST(processes_code_and_hiding_end_it), TEST(a_crash_names_the_culprit),
 	  TEST(memory_is_bounded), TEST(an_endless_loop_is_ended_and_work_is_not),
 	  TEST(what_reading_needs_is_there), TEST(what_the_shell_left_open_is_closed),
-	  TEST(signals_end_both), TEST(a_reader_that_left_ends_both_quietly))
+	  TEST(signals_end_both), TEST(the_kernel_knows_it_without_rights),
+	  TEST(a_reader_that_left_ends_both_quietly))

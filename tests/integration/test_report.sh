@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# `scoutfs-trace report` on a bundle of a real session: forms of output, exit statuses, ways to hand a bundle over, what
+# goes wrong. Needs no root. Figures are compared with the manifest as tar and jq read it.
+#
+#     SCOUTFS_TRACE=build/src/scoutfs-trace RAW_BUNDLE=build/tests/golden/raw_bundle TEST_DATA=tests/data \
+#         tests/integration/test_report.sh
+set -u
+export LC_ALL=C NO_COLOR=1
+unset COLUMNS
+bin=$(realpath "${SCOUTFS_TRACE:?}") raw_bundle=$(realpath "${RAW_BUNDLE:?}") data=$(realpath "${TEST_DATA:?}")/real
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+for tool in jq zstd tar python3; do
+	command -v $tool >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
+done
+# shellcheck source=tests/golden/real.sh
+. "$(dirname "$0")/../golden/real.sh"
+real_bundle fence-client || exit 1
+bundle=$work/fence-client.tar.zst
+tar -C "$work" --zstd -xf "$bundle" || exit 1
+folder=$(dirname "$(find "$work" -name manifest.json)")
+manifest=$folder/manifest.json
+
+ok() { # NAME COMMAND...
+	local name=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+		echo "ok - $name"
+	else
+		failed=$((failed + 1))
+		echo "not ok - $name"
+		sed 's/^/# out: /' "$work/out" | head -20
+		sed 's/^/# err: /' "$work/err" | head -5
+	fi
+}
+
+gives() { # STATUS ARG...
+	local want=$1 got
+	shift
+	"$bin" report "$@" >"$work/out" 2>"$work/err" </dev/null
+	got=$?
+	[ $got = "$want" ] || { echo "# exit status $got instead of $want"; return 1; }
+}
+says() { grep -qF -- "$1" "$work/err"; }
+prints() { grep -qF -- "$1" "$work/out"; }
+silent_err() { [ ! -s "$work/err" ]; }
+refuses() { # WORDS ARG...
+	local words=$1
+	shift
+	gives 2 "$@" && [ ! -s "$work/out" ] && says "$words"
+}
+
+# What it shows, beside the manifest.
+
+text() { gives 0 "$bundle" about && silent_err && prints "What each source covers" && prints "reconnect-timeout"; }
+ok "text for people" text
+overview() {
+	gives 0 "$bundle" --json && [ "$(jq '.reports | length' "$work/out")" = 1 ] && jq -r '.reports | keys[0]' "$work/out" >"$work/got" &&
+		gives 0 --list-reports && [ "$(awk 'NR == 1 {print $1}' "$work/out")" = "$(cat "$work/got")" ]
+}
+ok "without a report's name it is the first of the list" overview
+fits() { COLUMNS=80 gives 0 "$bundle" about && ! grep -q '.\{81\}' "$work/out"; }
+ok "it fits 80 columns" fits
+json() {
+	gives 0 "$bundle" about --json && silent_err &&
+		jq -S '.reports.about.tables.sources.rows | map({source, records, lost, first_ns, last_ns})' "$work/out" >"$work/got" &&
+		jq -S '[.sources[] | select(.member) | {source: .name, records, lost, first_ns: .first_monotonic_ns,
+			last_ns: .last_monotonic_ns}]' "$manifest" >"$work/want" && diff "$work/want" "$work/got"
+}
+ok "sources in JSON are those of the manifest" json
+trigger() { [ "$(jq .trigger_monotonic_ns "$work/out")" = "$(jq .stop.monotonic_ns "$manifest")" ]; }
+ok "and so is the trigger" trigger
+utc() {
+	local got want
+	got=$(jq -r '.reports.about.tables.sources.rows[] | select(.source == "packets") | .first_utc' "$work/out")
+	want=$(jq '(.sources[] | select(.name == "packets") | .first_monotonic_ns) + .clocks.anchors[0].realtime_ns
+		- .clocks.anchors[0].monotonic_ns' "$manifest")
+	# jq has doubles: to a microsecond.
+	[ "$(date -ud "@$((want / 1000000000)).$(printf %09d $((want % 1000000000)))" +%FT%T.%6N | cut -c1-25)" = "${got:0:25}" ]
+}
+ok "and the time of day that they make" utc
+csv() {
+	gives 0 "$bundle" about.sources --format=csv && silent_err &&
+		python3 -c 'import csv, sys
+for row in csv.DictReader(open(sys.argv[1], newline=""), strict=True):
+    print(row["source"], row["records"], row["first_ns"])' "$work/out" >"$work/got" &&
+		jq -r '.sources[] | select(.member) | "\(.name) \(.records) \(.first_monotonic_ns)"' "$manifest" >"$work/want" &&
+		diff "$work/want" "$work/got"
+}
+ok "one table as CSV is a plain CSV file" csv
+
+# Ways to hand it over.
+
+same() { # ARG...
+	gives 0 "$bundle" about.sources --format csv && cp "$work/out" "$work/want" && gives 0 "$@" about.sources --format csv &&
+		diff "$work/want" "$work/out"
+}
+ok "the folder that it was unpacked to" same "$folder"
+stdin() { "$bin" report - about.sources --format csv <"$bundle" >"$work/got" 2>"$work/err" && diff "$work/want" "$work/got"; }
+ok "standard input" stdin
+repacked() { tar -C "$work" -czf "$work/again.tar.gz" "$(basename "$folder")" && same "$work/again.tar.gz"; }
+ok "packed again by others" repacked
+
+# What is wrong with the wish.
+
+ok "no bundle" refuses "BUNDLE"
+ok "a report that there is not" refuses "did you mean 'about'?" "$bundle" abuot
+ok "a table that there is not" refuses "it has: recording" "$bundle" about.nothing
+ok "a report twice" refuses "twice" "$bundle" about about.sources
+ok "an event that the recording has not" refuses "no event" "$bundle" --event scoutfs:nothing
+ok "a process that the recording has not" refuses "no process" "$bundle" --comm nothing
+ok "a condition that is none" refuses "--where: " "$bundle" --where 'pid =='
+ok "a field that no event has" refuses "--where: " "$bundle" --where 'nothing == 1'
+ok "a window that ends before it begins" refuses "--from" "$bundle" --from +1s --to -1s
+ok "a time that is none" refuses "is not a time" "$bundle" --from yesterday
+
+# What is wrong with the bundle.
+
+none() { gives 1 "$work/none" && says "$work/none" && [ ! -s "$work/out" ]; }
+ok "no such file" none
+foreign() { gives 1 "$bin" && says "not a bundle" && [ ! -s "$work/out" ]; }
+ok "a file of another kind" foreign
+cut() {
+	head -c 1000000 "$bundle" >"$work/cut.tar.zst" && gives 4 "$work/cut.tar.zst" about && silent_err && prints "cut short" &&
+		gives 4 "$work/cut.tar.zst" about.sources --format csv && says "cut short" && ! prints "cut short" &&
+		gives 4 "$work/cut.tar.zst" --json && [ "$(jq .complete "$work/out")" = false ] &&
+		jq -r '.notes[]' "$work/out" | grep -qF "cut short"
+}
+ok "half a bundle is shown, and said to be half" cut
+
+# Output.
+
+full() { "$bin" report "$bundle" >/dev/full 2>"$work/err"; [ $? = 1 ] && says "cannot write to standard output"; }
+ok "a full disk is an error" full
+gone() {
+	local status
+	"$bin" report "$bundle" --json 2>"$work/err" | :
+	status=${PIPESTATUS[0]}
+	{ [ "$status" = 0 ] || [ "$status" = 141 ]; } && silent_err
+}
+ok "a reader that leaves is none" gone
+list() { gives 0 --list-reports && prints "about " && gives 0 --list-reports --json && jq -e '.reports | any(.name == "about")' "$work/out" >/dev/null; }
+ok "the list of reports" list
+completes() { "$bin" --completion=bash >"$work/completion" && bash -c '. "$1"
+	COMP_WORDS=("$2" report x.tar.zst ab) COMP_CWORD=3
+	_scoutfs_trace "$2" ab x.tar.zst
+	[ "${COMPREPLY[*]}" = about ]' bash "$work/completion" "$bin"; }
+ok "bash completes the names of reports" completes
+
+echo "# $passed passed, $failed failed"
+[ $failed = 0 ]
