@@ -6,6 +6,7 @@
 #include "analysis.h"
 
 const struct analysis_ops *const analysis_list[] = {
+	&analysis_verdict,
 	&analysis_about,
 	&analysis_rpc,
 };

@@ -92,6 +92,7 @@ struct analysis_ops {
 	void (*done)(void *self);
 };
 
+extern const struct analysis_ops analysis_verdict;
 extern const struct analysis_ops analysis_about;
 extern const struct analysis_ops analysis_rpc;
 

@@ -19,8 +19,12 @@ struct comm {
 	uint32_t bytes;
 };
 
+struct feed_result; /* feed.h */
+
 struct recording {
 	const struct bundle *bundle;
+	/* What the pass read, and what it could not; NULL until it is done. */
+	const struct feed_result *feed;
 	struct clocks clocks;
 
 	/* Trace events; has_trace is false when there are none, or when they cannot be read: why.
