@@ -23,8 +23,9 @@
 
 #define PCAPFILE_MAGIC_NS UINT32_C(0xa1b23c4d)
 #define PCAPFILE_MAGIC_US UINT32_C(0xa1b2c3d4)
-#define PCAPFILE_MAGIC_MODIFIED UINT32_C(0xa1b2cd34) /* longer record headers; Linux, before 2000 \
-						      */
+#define PCAPFILE_MAGIC_MODIFIED                                           \
+	UINT32_C(0xa1b2cd34) /* longer record headers; Linux, before 2000 \
+			      */
 #define PCAPNG_MAGIC UINT32_C(0x0a0d0d0a)
 #define LINK_TYPE_MASK UINT32_C(0xffff) /* what is above it tells of checksums behind frames */
 #define PCAPFILE_MAJOR 2
