@@ -8,6 +8,8 @@
 const struct analysis_ops *const analysis_list[] = {
 	&analysis_verdict,
 	&analysis_about,
+	&analysis_rates,
+	&analysis_locks,
 	&analysis_rpc,
 };
 const size_t analysis_count = ARRAY_SIZE(analysis_list);

@@ -94,6 +94,7 @@ struct analysis_ops {
 
 extern const struct analysis_ops analysis_verdict;
 extern const struct analysis_ops analysis_about;
+extern const struct analysis_ops analysis_rates, analysis_locks;
 extern const struct analysis_ops analysis_rpc;
 
 /* The table: in the order in which it is listed; the first is shown when none is named. */

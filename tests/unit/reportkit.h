@@ -241,8 +241,8 @@ static inline void kit_event(const char *name, uint64_t ns, uint16_t cpu, uint32
 	kit_show(kit_make(name, ns, cpu, pid, fields));
 }
 
-/* The rows there are; NULL: the report has no such table. */
-static inline const struct table *kit_table(const char *name)
+/* NULL: the report has no such table. */
+static inline const struct table *kit_find(const char *name)
 {
 	if (!kit.result && kit.ops->result && kit.ops->result(kit.self, &kit.out, &kit.err) < 0)
 		kit_die("result", kit.err.text);
@@ -251,6 +251,17 @@ static inline const struct table *kit_table(const char *name)
 		if (!strcmp(kit.out.tables[i]->name, name))
 			return kit.out.tables[i];
 	return NULL;
+}
+
+/* One that must be there. */
+static inline const struct table *kit_table(const char *name)
+{
+	static const struct table none;
+	const struct table *t = kit_find(name);
+
+	if (!t)
+		kit_die("no such table", name);
+	return t ? t : &none;
 }
 
 static inline void kit_done(void)
@@ -265,11 +276,12 @@ static inline void kit_done(void)
 
 static inline const struct cell *kit_cell(const struct table *t, size_t row, const char *key)
 {
-	int column = t ? table_column(t, key) : -1;
+	static const struct cell none;
+	int column = table_column(t, key);
 
 	if (column < 0)
 		kit_die("no such column", key);
-	return row < t->row_count ? &t->rows[row]->cells[column] : NULL;
+	return column >= 0 && row < t->row_count ? &t->rows[row]->cells[column] : &none;
 }
 
 /* Of a cell that is empty, or of a row that is not there: UINT64_MAX - 1, and "(none)". */
@@ -277,27 +289,27 @@ static inline uint64_t kit_u64(const struct table *t, size_t row, const char *ke
 {
 	const struct cell *c = kit_cell(t, row, key);
 
-	return c && c->known ? c->u : UINT64_MAX - 1;
+	return c->known ? c->u : UINT64_MAX - 1;
 }
 
 static inline double kit_real(const struct table *t, size_t row, const char *key)
 {
 	const struct cell *c = kit_cell(t, row, key);
 
-	return c && c->known ? c->d : -1e300;
+	return c->known ? c->d : -1e300;
 }
 
 static inline const char *kit_str(const struct table *t, size_t row, const char *key)
 {
 	const struct cell *c = kit_cell(t, row, key);
 
-	return c && c->known ? c->s : "(none)";
+	return c->known ? c->s : "(none)";
 }
 
 /* The row whose cell says so; SIZE_MAX when none does. */
 static inline size_t kit_row(const struct table *t, const char *key, const char *value)
 {
-	for (size_t i = 0; t && i < t->row_count; i++)
+	for (size_t i = 0; i < t->row_count; i++)
 		if (!strcmp(kit_str(t, i, key), value))
 			return i;
 	return SIZE_MAX;
