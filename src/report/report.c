@@ -45,6 +45,7 @@ struct run {
 	/* in the child */
 	struct sandbox *sandbox;
 	struct recording recording;
+	struct feed_result feed;
 	struct filter filter;
 	struct analysis_options options;
 	struct report_document document;
@@ -294,15 +295,16 @@ static int feed(struct run *run, struct maker *makers, size_t count, struct err 
 		.progress = say_progress,
 		.arg = run,
 	};
-	struct feed_result result;
 	int r;
 
 	for (size_t i = 0; i < count; i++)
 		clients[i] = (struct feed_client){makers[i].wish->ops, makers[i].self};
-	r = feed_run(&c, &result, e);
-	if (r == 0)
-		note_feed(run, &result);
-	return r;
+	r = feed_run(&c, &run->feed, e);
+	if (r < 0)
+		return r;
+	note_feed(run, &run->feed);
+	run->recording.feed = &run->feed;
+	return 0;
 }
 
 static int finish_maker(struct run *run, struct maker *m, struct err *e)
