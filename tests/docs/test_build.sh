@@ -50,9 +50,20 @@ installed() {
 		grep -qxE "644 usr/share/man/man${file##*.}/$file(\.gz)?" "$work/files" || { echo "lacks $file"; return 1; }
 		want=$((want + 1))
 	done
+	grep -qxE '644 usr/.*/wireshark/plugins/scoutfs\.lua' "$work/files" || { echo "lacks the plugin for Wireshark"; return 1; }
+	want=$((want + 1))
 	[ "$(wc -l <"$work/files")" = $want ]
 }
-ok "installing puts the program, its pages and its completion there, and nothing else" installed
+ok "installing puts the program, its pages, its completion and the Wireshark plugin there, and nothing else" installed
+plugin_found() {
+	local folder
+	folder=$(tshark -G folders 2>/dev/null | sed -n 's/^Global Lua Plugins:[[:blank:]]*//p')
+	case $folder in
+	/usr/local/* | '') echo "no tshark of the distribution's" ;;
+	*) [ -f "$work/root$folder/scoutfs.lua" ] || { echo "tshark looks in $folder"; return 1; } ;;
+	esac
+}
+ok "the plugin is where tshark looks for it" plugin_found
 # systemd's own opinion of the unit, of which only the program is another: the one in it is not on this machine.
 unit() {
 	command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not installed"; return 0; }
@@ -87,6 +98,9 @@ ok "format cannot call record" climbs format format/chunk.c record
 ok "record cannot call report" climbs record record/loss.c report
 ok "report cannot call record" climbs report report/table.c record
 ok "record cannot call cmd" climbs record record/loss.c cmd
+without_plugin() { meson configure "$work/build" -Dwireshark=false && DESTDIR=$work/less meson install -C "$work/build" >/dev/null &&
+	! find "$work/less" -name '*.lua' | grep .; }
+ok "the plugin can be left out" without_plugin
 without_tests() { meson setup "$work/bare" "$work/tree" -Dtests=false && ! ninja -C "$work/bare" -t targets all | grep '^tests/'; }
 ok "without tests, none is built" without_tests
 
