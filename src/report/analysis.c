@@ -11,6 +11,8 @@ const struct analysis_ops *const analysis_list[] = {
 	&analysis_rates,
 	&analysis_locks,
 	&analysis_rpc,
+	&analysis_heartbeats,
+	&analysis_loss,
 };
 const size_t analysis_count = ARRAY_SIZE(analysis_list);
 
