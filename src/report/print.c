@@ -423,7 +423,7 @@ static void comm_line(struct print *p, const char *line, size_t n)
 
 static int comms_load(struct print *p, const struct tracedat_span *text)
 {
-	const char *at = text ? text->s : NULL, *end = at + (text ? text->n : 0);
+	const char *at = text && text->n ? text->s : "", *end = at + (text ? text->n : 0);
 	uint32_t lines = 0, size = 64;
 
 	for (size_t i = 0; text && i < text->n && lines < COMMS_MAX; i++)
@@ -452,8 +452,9 @@ static bool clock_has_seconds(const struct tracedat_span *clocks)
 	const char *open = clocks->n ? memchr(clocks->s, '[', clocks->n) : NULL, *close;
 	size_t n;
 
-	if (!open++)
+	if (!open)
 		return true;
+	open++;
 	close = memchr(open, ']', (size_t)(clocks->s + clocks->n - open));
 	n = close ? (size_t)(close - open) : 0;
 	if (n >= 4 && memcmp(open, "mono", 4) == 0)

@@ -24,19 +24,22 @@
 #include "print_program.h"
 
 #define TEXT_BYTES_MAX 262144
-#define NESTING_MAX 48
+#define WORD_BYTES 256
+#define NESTING_MAX 64
 #define OPERATORS_MAX 256 /* between two commas */
 #define WIDTH_DIGITS_MAX 3
 #define INDEX_MAX 4096
 #define OFFSET_MAX 65535
 #define DEPTH_MAX 64
 
+/* A walk over a print fmt by the grammar of C's expressions, as far as kernels use it. */
 struct lexer {
 	const char *at;
 	const struct event_format *format;
-	char open[NESTING_MAX]; /* what closes each bracket */
 	unsigned int nesting, operators;
 };
+
+static bool expression(struct lexer *l);
 
 static bool is_word_char(char c)
 {
@@ -44,25 +47,35 @@ static bool is_word_char(char c)
 	       c == '_';
 }
 
-static void skip_spaces(struct lexer *l)
+static char next_char(struct lexer *l)
 {
 	while (*l->at == ' ' || *l->at == '\t' || *l->at == '\n')
 		l->at++;
+	return *l->at;
+}
+
+static bool take_char(struct lexer *l, char c)
+{
+	if (next_char(l) != c)
+		return false;
+	l->at++;
+	return true;
 }
 
 /* "..." or '.'; the conversions in it must not ask for great widths. */
 static bool quoted(struct lexer *l)
 {
+	const char *begin = l->at;
 	char quote = *l->at++;
 	unsigned int digits = 0;
 
 	for (; *l->at && *l->at != quote; l->at++) {
 		digits = *l->at >= '0' && *l->at <= '9' ? digits + 1 : 0;
-		if (quote == '"' && digits > WIDTH_DIGITS_MAX) {
+		if (digits > WIDTH_DIGITS_MAX) {
 			/* Only behind a '%' a number is a width: look back for one. */
 			const char *back = l->at;
 
-			while (strchr("0123456789.*#+-", *back))
+			while (back > begin && strchr("0123456789.*#+-", *back))
 				back--;
 			if (*back == '%')
 				return false;
@@ -70,116 +83,224 @@ static bool quoted(struct lexer *l)
 		if (*l->at == '\\' && !*++l->at)
 			return false;
 	}
-	if (*l->at != quote)
-		return false;
-	l->at++;
+	return *l->at && *l->at++ == quote && (quote == '"' || l->at - begin > 2);
+}
+
+/* Several behind each other are one. */
+static bool strings(struct lexer *l)
+{
+	while (next_char(l) == '"')
+		if (!quoted(l))
+			return false;
 	return true;
 }
 
-/* Behind "REC": "->" and a field's name, perhaps with brackets around REC. */
+/* A word into @ret; false when there is none, or a very long one. */
+static bool word(struct lexer *l, char ret[WORD_BYTES])
+{
+	size_t n = 0;
+
+	(void)next_char(l);
+	while (is_word_char(l->at[n]))
+		n++;
+	if (n == 0 || n >= WORD_BYTES)
+		return false;
+	memcpy(ret, l->at, n);
+	ret[n] = '\0';
+	l->at += n;
+	return true;
+}
+
+/* Behind "REC" or "(REC)": "->" and the name of a field that there is. */
 static bool field_reference(struct lexer *l)
 {
-	const char *begin;
-	char name[256];
-	size_t n;
+	char name[WORD_BYTES];
 
-	skip_spaces(l);
-	while (*l->at == ')' && l->nesting && l->open[l->nesting - 1] == ')') {
-		l->nesting--;
-		l->at++;
-		skip_spaces(l);
-	}
-	if (l->at[0] != '-' || l->at[1] != '>')
+	if (!take_char(l, '-') || *l->at++ != '>' || !word(l, name))
 		return false;
-	l->at += 2;
-	skip_spaces(l);
-	begin = l->at;
-	while (is_word_char(*l->at))
-		l->at++;
-	n = (size_t)(l->at - begin);
-	if (n == 0 || n >= sizeof(name))
-		return false;
-	memcpy(name, begin, n);
-	name[n] = '\0';
 	return event_field_of(l->format, name);
 }
 
-static bool word(struct lexer *l)
+/* Expressions between commas, at least one, up to @close. */
+static bool list(struct lexer *l, char close)
 {
-	const char *begin = l->at;
-	size_t n;
+	do {
+		l->operators = 0;
+		if (!expression(l))
+			return false;
+	} while (take_char(l, ','));
+	return take_char(l, close);
+}
 
-	while (is_word_char(*l->at))
-		l->at++;
-	n = (size_t)(l->at - begin);
-	if (n == 3 && memcmp(begin, "REC", 3) == 0)
-		return field_reference(l);
-	if (n == 6 && memcmp(begin, "sizeof", 6) == 0) {
-		skip_spaces(l);
-		return l->at[0] == '(' && is_word_char(l->at[1]);
+/* "{ 1, "one" }, { 2, "two" })" */
+static bool choices(struct lexer *l)
+{
+	do {
+		l->operators = 0;
+		if (!take_char(l, '{') || !expression(l) || !take_char(l, ','))
+			return false;
+		if (!expression(l) || !take_char(l, '}'))
+			return false;
+	} while (take_char(l, ','));
+	return take_char(l, ')');
+}
+
+/* What stands in the brackets of a function. */
+static bool arguments(struct lexer *l, const char *name)
+{
+	char inner[WORD_BYTES];
+
+	if (strcmp(name, "__print_flags") == 0)
+		return expression(l) && take_char(l, ',') && next_char(l) == '"' && strings(l) &&
+		       take_char(l, ',') && choices(l);
+	if (strcmp(name, "__print_symbolic") == 0)
+		return expression(l) && take_char(l, ',') && choices(l);
+	if (str_starts(name, "__get_"))
+		return word(l, inner) && event_field_of(l->format, inner) && take_char(l, ')');
+	if (strcmp(name, "sizeof") == 0) {
+		if (!word(l, inner))
+			return false;
+		if (strcmp(inner, "REC") == 0)
+			return field_reference(l) && take_char(l, ')');
+		while (is_word_char(next_char(l)))
+			if (!word(l, inner))
+				return false;
+		return take_char(l, ')');
 	}
+	return list(l, ')');
+}
+
+/* "unsigned long *)": true, and behind it, if that is what is there. */
+static bool type(struct lexer *l)
+{
+	struct lexer ahead = *l;
+	char name[WORD_BYTES];
+	unsigned int words = 0;
+
+	for (; is_word_char(next_char(&ahead)) && *ahead.at > '9'; words++)
+		if (!word(&ahead, name) || strcmp(name, "REC") == 0)
+			return false;
+	while (take_char(&ahead, '*'))
+		;
+	if (!words || !take_char(&ahead, ')'))
+		return false;
+	*l = ahead;
 	return true;
+}
+
+static bool starts_operand(char c)
+{
+	return is_word_char(c) || c == '(' || c == '"' || c == '\'';
+}
+
+static bool operand(struct lexer *l);
+
+/* Behind '(': a cast and what is cast, REC, or an expression. */
+static bool bracket(struct lexer *l)
+{
+	struct lexer begin = *l;
+	char name[WORD_BYTES];
+
+	if (type(l))
+		return !starts_operand(next_char(l)) || operand(l);
+	if (word(l, name) && strcmp(name, "REC") == 0 && take_char(l, ')'))
+		return field_reference(l);
+	l->at = begin.at;
+	return expression(l) && take_char(l, ')') && !starts_operand(next_char(l));
+}
+
+static bool named(struct lexer *l)
+{
+	char name[WORD_BYTES];
+
+	if (!word(l, name))
+		return false;
+	if (strcmp(name, "REC") == 0)
+		return field_reference(l);
+	return !take_char(l, '(') || arguments(l, name);
+}
+
+/* A number, a field, a function, a string, something in brackets; with signs and indexes. */
+static bool operand(struct lexer *l)
+{
+	bool ok;
+	char c;
+
+	if (++l->nesting > NESTING_MAX)
+		return false;
+	for (c = next_char(l); c && strchr("!~-+", c); c = next_char(l)) {
+		if (++l->operators > OPERATORS_MAX || (l->at[1] == c && (c == '-' || c == '+')))
+			return false;
+		l->at++;
+	}
+	if (c == '"')
+		ok = strings(l);
+	else if (c == '\'')
+		ok = quoted(l);
+	else
+		ok = take_char(l, '(') ? bracket(l) : named(l);
+	while (ok && take_char(l, '['))
+		ok = expression(l) && take_char(l, ']');
+	l->nesting--;
+	return ok;
 }
 
 /* Behind '/' or '%': a number that is not 0, and no operator that would bind to it first. */
 static bool divisor(struct lexer *l)
 {
-	bool bracket;
+	bool in_brackets = take_char(l, '(');
 	char *end;
 
-	skip_spaces(l);
-	bracket = *l->at == '(';
-	l->at += bracket;
-	skip_spaces(l);
-	if (*l->at < '0' || *l->at > '9' || strtoull(l->at, &end, 0) == 0)
+	if (next_char(l) < '0' || *l->at > '9' || strtoull(l->at, &end, 0) == 0)
 		return false;
 	l->at = end;
 	while (is_word_char(*l->at)) /* 1000UL */
 		l->at++;
-	skip_spaces(l);
-	if (bracket && *l->at++ != ')')
+	if (in_brackets && !take_char(l, ')'))
 		return false;
-	skip_spaces(l);
-	return !*l->at || !strchr("*/%~![({.", *l->at);
+	return !next_char(l) || !strchr("*/%~![({", *l->at);
 }
 
-static bool bracket(struct lexer *l)
+/* An operator between two operands, taken; "" when there is none. */
+static const char *operator_taken(struct lexer *l)
 {
-	static const char pairs[] = "()[]{}";
-	char c = *l->at++;
-	size_t i = (size_t)(strchr(pairs, c) - pairs);
+	static const char *const operators[] = {">>", "<<", "<=", ">=", "==", "!=", "&&", "||", "+",
+						"-",  "*",  "/",  "%",	"<",  ">",  "&",  "|"};
 
-	if (i % 2) {
-		if (!l->nesting || l->open[l->nesting - 1] != c)
-			return false;
-		l->nesting--;
-		return true;
-	}
-	if (l->nesting == NESTING_MAX)
+	(void)next_char(l);
+	for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
+		if (str_starts(l->at, operators[i])) {
+			l->at += strlen(operators[i]);
+			return operators[i];
+		}
+	return "";
+}
+
+static bool operands(struct lexer *l)
+{
+	const char *op;
+
+	if (!operand(l))
 		return false;
-	l->open[l->nesting++] = pairs[i + 1];
+	for (op = operator_taken(l); *op; op = operator_taken(l)) {
+		if (++l->operators > OPERATORS_MAX)
+			return false;
+		if (*op == '/' || *op == '%' ? !divisor(l) : !operand(l))
+			return false;
+	}
 	return true;
 }
 
-/* One token of a print fmt. */
-static bool token(struct lexer *l)
+static bool expression(struct lexer *l)
 {
-	char c = *l->at;
+	bool ok;
 
-	if (c == '"' || c == '\'')
-		return quoted(l);
-	if (strchr("()[]{}", c))
-		return bracket(l);
-	if (is_word_char(c))
-		return word(l);
-	l->at++;
-	if (c == ',') {
-		l->operators = 0;
-		return true;
-	}
-	if (++l->operators > OPERATORS_MAX)
+	if (++l->nesting > NESTING_MAX || !operands(l))
 		return false;
-	return (c != '/' && c != '%') || divisor(l);
+	ok = !take_char(l, '?') || (++l->operators < OPERATORS_MAX && expression(l) &&
+				    take_char(l, ':') && expression(l));
+	l->nesting--;
+	return ok;
 }
 
 /**
@@ -189,7 +310,7 @@ bool print_gate_parse(const struct event_format *f)
 {
 	struct lexer l = {.at = f->print_fmt, .format = f};
 
-	if (!f->is_whole || f->text.n > TEXT_BYTES_MAX || f->print_fmt[0] != '"')
+	if (!f->is_whole || f->text.n > TEXT_BYTES_MAX)
 		return false;
 	for (size_t i = 0; i < f->text.n; i++) {
 		char c = f->text.s[i];
@@ -197,10 +318,9 @@ bool print_gate_parse(const struct event_format *f)
 		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
 			return false;
 	}
-	for (skip_spaces(&l); *l.at; skip_spaces(&l))
-		if (!token(&l))
-			return false;
-	return l.nesting == 0;
+	if (next_char(&l) != '"' || !strings(&l))
+		return false;
+	return !next_char(&l) || (take_char(&l, ',') && list(&l, '\0'));
 }
 
 /* ---- the tree ---- */
@@ -297,10 +417,10 @@ static bool arg_ok(const struct tep_event *event, const struct tep_print_arg *ar
 }
 
 /* Widths from the event: only where they can but shorten. */
-static bool stars_ok(const char *s)
+static bool stars_ok(const char *format)
 {
-	for (s = strchr(s, '*'); s; s = strchr(s + 1, '*'))
-		if (s[1] != 'p' && !(s[-1] == '.' && s[1] == 's'))
+	for (const char *s = strchr(format, '*'); s; s = strchr(s + 1, '*'))
+		if (s[1] != 'p' && !(s > format && s[-1] == '.' && s[1] == 's'))
 			return false;
 	return true;
 }

@@ -90,7 +90,7 @@ static bool line_parse(const char *line, size_t n, uint64_t *ret_address,
 static void kallsyms_walk(const struct tracedat_span *text, struct symbol *symbols, char *names,
 			  uint32_t *ret_count, size_t *ret_bytes)
 {
-	const char *at = text->s, *end = text->s + text->n;
+	const char *at = text->n ? text->s : "", *end = at + text->n;
 	size_t bytes = 0;
 	uint32_t count = 0;
 

@@ -123,7 +123,10 @@ def layout(pages):
     put("layout", "small", header.replace(b"size:4080", b"size:240") + CUT + short_page(9, entries(pages[3]), 256))
     put("layout", "narrow", b"\tfield: u64 timestamp;\toffset:0;\tsize:8;\n\tfield: local_t commit;\toffset:8;\tsize:4;\n"
         b"\tfield: char data;\toffset:12;\tsize:244;\n")
-    return header, found["header_event"], sorted(found.values(), key=len)[20:23]
+    # As they are for tracedat(); and the longer ones, each of another length, for printing().
+    formats = sorted(found.values(), key=len)
+    printing([f for f in formats if f.startswith(b"name: ") and len(f) < 6000][::9])
+    return header, found["header_event"], formats[20:23]
 
 
 def tracedat(header, event_header, formats):
@@ -135,6 +138,31 @@ def tracedat(header, event_header, formats):
     put("tracedat", "kernel", CUT.join([numbers, header, event_header[:200], formats[0][:300],
                                         b"ffffffff81000000 T _text\n", b"1 a\n2 b\n", b"overrun: 0\n", b"[mono]", b""]))
     put("tracedat", "sizes", CUT.join([bytes([4, 0, 8]) + le(65536, 4) + le(77, 8) + b"\1" + le(5, 8) + b"\1\xff"]))
+
+
+def printing(formats):
+    """For tracedat_read, event_format and print, from real formats."""
+    text = le(7, 2) + bytes(2) + le(12, 4) + bytes(range(72))
+    for n, one in enumerate(formats):
+        fields = b"".join(l + b"\n" for l in one.split(b"\n") if l.startswith(b"\tfield:") and b"common_" not in l)
+        fmt = one.partition(b"print fmt: ")[2].rstrip(b"\n")
+        put("event_format", "real-%d" % n, text + CUT + one)
+        put("print", "real-%d" % n, CUT.join([text, fmt, fields, b"ffffffff81000000 T f\n", b'0x0 : "a %d %s\\n"\n']))
+    for n, fmt in enumerate((
+            b'"%d %u %llx %s %s", REC->b, REC->c, REC->a, REC->s, __get_str(z)',
+            b'"%s %s %s", __print_flags(REC->d, "|", { 1, "a" }, { 2, "b" }), '
+            b'__print_symbolic(REC->c, { 1, "x" }), __print_array(REC->t, 2, 4)',
+            b'"%s %pS %p %.*s %*d", __print_hex(REC->s, REC->d), REC->p, REC->p, REC->b, REC->s, 5, REC->d',
+            b'"%d %s %d", REC->t[REC->d], REC->d > 3 ? "a" : __get_str(z), (int)(REC->a >> 40) / 1000')):
+        put("print", "made-%d" % n, CUT.join([text, fmt]))
+    head = b"\x17\x08\x44tracing6\0\0\x08" + le(4096, 4)
+    head += b"header_page\0" + le(3, 8) + b"abc" + b"header_event\0" + le(2, 8) + b"de" + le(0, 4) + le(1, 4)
+    head += b"scoutfs\0" + le(1, 4) + le(len(formats[0]), 8) + formats[0] + le(4, 4) + b"kall" + le(2, 4) + b"pr"
+    put("tracedat_read", "head", b"\0" + head)
+    options = ((1, b"0x5\0"), (7, b"-3\0"), (2, b"CPU: 0\n\0"), (4, b""), (5, b"Linux\0"), (8, le(2, 4)), (3, b"abc"))
+    tail = le(7, 8) + b"1 init\n" + le(2, 4) + b"options  \0" + b"".join(le(k, 2) + le(len(v), 4) + v for k, v in options)
+    tail += le(0, 2) + b"flyrecord\0" + b"".join(le(v, 8) for v in (4096, 8192, 12288, 0)) + le(6, 8) + b"[mono]"
+    put("tracedat_read", "tail", b"\1" + tail)
 
 
 def kmsg():
