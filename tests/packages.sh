@@ -36,6 +36,7 @@ test   cmd   jq              jq                 jq
 test   cmd   ip              iproute2           iproute
 test   cmd   setpriv         util-linux         util-linux
 test   cmd   strace          strace             strace
+test   cmd   mkfs.ext4       e2fsprogs          e2fsprogs
 test   cmd   mandoc          mandoc             mandoc
 test   cmd   shellcheck      shellcheck         ShellCheck
 test   cmd   clang           clang              clang
