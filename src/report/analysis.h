@@ -98,6 +98,7 @@ extern const struct analysis_ops analysis_loss;
 extern const struct analysis_ops analysis_about;
 extern const struct analysis_ops analysis_rates, analysis_locks;
 extern const struct analysis_ops analysis_rpc;
+extern const struct analysis_ops analysis_connections;
 
 /* The table: in the order in which it is listed; the first is shown when none is named. */
 extern const struct analysis_ops *const analysis_list[];

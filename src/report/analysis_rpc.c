@@ -19,6 +19,7 @@
 #include <inttypes.h>
 
 #include "calls.h"
+#include "netevent.h"
 
 #define RECENT 4096
 #define UPDATE_MOST 256	  /* ranked requests that are looked through for one that is known later */
@@ -164,80 +165,19 @@ static void rpc_gap(void *self, const struct tcpflow_connection *c, const struct
 	r->gap_bytes += g->bytes;
 }
 
-enum {
-	RID,
-	FSID,
-	NAME_ADDR,
-	NAME_PORT,
-	PEER_ADDR,
-	PEER_PORT,
-	SEQ,
-	RECV_SEQ,
-	ID,
-	DATA_LEN,
-	COMMAND,
-	FLAGS,
-	ERROR
-};
-#define NET_FIELDS                                                                               \
-	{                                                                                        \
-		[RID] = "rid", [FSID] = "fsid", [NAME_ADDR] = "name_addr",                       \
-		[NAME_PORT] = "name_port", [PEER_ADDR] = "peer_addr", [PEER_PORT] = "peer_port", \
-		[SEQ] = "nh_seq", [RECV_SEQ] = "nh_recv_seq", [ID] = "nh_id",                    \
-		[DATA_LEN] = "nh_data_len", [COMMAND] = "nh_cmd", [FLAGS] = "nh_flags",          \
-		[ERROR] = "nh_error"                                                             \
-	}
-
-static uint64_t number(const struct trace_event *e, const struct event_field *f)
-{
-	uint64_t v = 0;
-
-	(void)event_field_u64(f, e->data, e->bytes, &v);
-	return v;
-}
-
-static struct wire_addr address(const struct trace_event *e, const struct event_field *ip,
-				const struct event_field *port)
-{
-	struct wire_addr a = {.port = (uint16_t)number(e, port)};
-	uint64_t v4 = number(e, ip);
-
-	a.ip.s6_addr[10] = a.ip.s6_addr[11] = 0xff;
-	for (int i = 0; i < 4; i++)
-		a.ip.s6_addr[12 + i] = (uint8_t)(v4 >> (24 - 8 * i));
-	return a;
-}
-
-static bool event_message(const struct trace_event *e, event_fields f, struct wire_message *ret)
-{
-	uint64_t command, error;
-
-	if (!event_field_u64(f[COMMAND], e->data, e->bytes, &command) || command >= WIRE_COMMANDS ||
-	    !event_field_u64(f[ID], e->data, e->bytes, &ret->id))
-		return false;
-	error = number(e, f[ERROR]);
-	ret->seq = number(e, f[SEQ]);
-	ret->recv_seq = number(e, f[RECV_SEQ]);
-	ret->data_len = (uint16_t)number(e, f[DATA_LEN]);
-	ret->command = (uint8_t)command;
-	ret->response = number(e, f[FLAGS]) & 1;
-	ret->error = (uint8_t)min_of(error, (uint64_t)(WIRE_ERRORS - 1));
-	return true;
-}
-
 static void rpc_event(struct rpc *r, const struct trace_event *e, event_fields f, bool sent)
 {
-	struct wire_addr own = address(e, f[NAME_ADDR], f[NAME_PORT]);
-	struct wire_addr peer = address(e, f[PEER_ADDR], f[PEER_PORT]);
+	struct wire_addr own = netevent_addr(e, f[NET_NAME_ADDR], f[NET_NAME_PORT]);
+	struct wire_addr peer = netevent_addr(e, f[NET_PEER_ADDR], f[NET_PEER_PORT]);
 	struct wire_message m = {0};
-	struct calls_seen s = {.recorder = number(e, f[RID]),
-			       .fsid = number(e, f[FSID]),
+	struct calls_seen s = {.recorder = netevent_number(e, f[NET_RID]),
+			       .fsid = netevent_number(e, f[NET_FSID]),
 			       .begin_ns = e->ns,
 			       .end_ns = e->ns,
 			       .message = &m};
 	bool server;
 
-	if (!event_message(e, f, &m)) {
+	if (!netevent_message(e, f, &m)) {
 		r->bad_events++;
 		return;
 	}
@@ -266,8 +206,8 @@ static void rpc_receive(void *self, const struct trace_event *e, event_fields f)
 }
 
 static const struct event_want rpc_wants[] = {
-	{"scoutfs", "scoutfs_net_send_message", rpc_send, NET_FIELDS},
-	{"scoutfs", "scoutfs_net_recv_message", rpc_receive, NET_FIELDS},
+	{"scoutfs", "scoutfs_net_send_message", rpc_send, NETEVENT_FIELDS},
+	{"scoutfs", "scoutfs_net_recv_message", rpc_receive, NETEVENT_FIELDS},
 };
 
 /* ---- tables ---- */
@@ -748,7 +688,7 @@ static void add_difference(const struct calls_pair *p, enum calls_side from, siz
 static uint64_t lost_events(const struct recording *rec)
 {
 	const struct bundle_stream *streams;
-	size_t count = bundle_streams(rec->bundle, &streams);
+	size_t count = rec->bundle ? bundle_streams(rec->bundle, &streams) : 0;
 	uint64_t lost = 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -759,7 +699,8 @@ static uint64_t lost_events(const struct recording *rec)
 
 static uint64_t lost_packets(const struct recording *rec)
 {
-	const struct bundle_stream *s = bundle_stream(rec->bundle, CHUNK_PACKETS, 0);
+	const struct bundle_stream *s =
+		rec->bundle ? bundle_stream(rec->bundle, CHUNK_PACKETS, 0) : NULL;
 
 	return s ? s->lost + s->missing : 0;
 }
@@ -866,17 +807,21 @@ static void tell_differences(struct rpc *r, struct report_out *out)
 /* The time that packets and trace events both cover. */
 static void find_both(struct rpc *r, const struct analysis_options *o)
 {
-	const struct bundle_stream *streams, *p = bundle_stream(r->rec->bundle, CHUNK_PACKETS, 0);
-	size_t count = bundle_streams(r->rec->bundle, &streams);
+	const struct bundle_stream *streams, *p;
 	uint64_t first = UINT64_MAX, last = 0, from, to;
+	size_t count;
 
+	r->both_from_ns = 1;
+	if (!r->rec->bundle)
+		return;
+	p = bundle_stream(r->rec->bundle, CHUNK_PACKETS, 0);
+	count = bundle_streams(r->rec->bundle, &streams);
 	for (size_t i = 0; i < count; i++) {
 		if (streams[i].kind != CHUNK_RING || !streams[i].count)
 			continue;
 		first = min_of(first, streams[i].first_ns);
 		last = max_of(last, streams[i].last_ns);
 	}
-	r->both_from_ns = 1;
 	if (!p || !p->count || first == UINT64_MAX)
 		return;
 	from = p->first_ns;

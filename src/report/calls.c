@@ -38,8 +38,7 @@ int calls_init(struct calls *c, const struct wire_addr *server, struct err *e)
 	if (!c->pairs || !c->pair_slots || !c->sessions || !c->pending)
 		return err_nomem(e);
 	if (server)
-		c->servers[c->server_count++] = *server;
-	c->server_known = c->server_count;
+		calls_server_is(&c->servers, server);
 	return 0;
 }
 
@@ -76,23 +75,30 @@ static uint64_t addr_hash(uint64_t h, const struct wire_addr *a)
 	return mix(h, a->port);
 }
 
-static bool is_server(const struct calls *c, const struct wire_addr *a)
+bool calls_is_server(const struct calls_servers *k, const struct wire_addr *a)
 {
-	for (size_t i = 0; i < c->server_count; i++)
-		if (wire_addr_equal(&c->servers[i], a))
+	for (size_t i = 0; i < k->count; i++)
+		if (wire_addr_equal(&k->addrs[i], a))
 			return true;
 	return false;
 }
 
-static void learn_server(struct calls *c, const struct wire_addr *a)
+/** calls_server_is() - it was a server's; the first few are remembered */
+void calls_server_is(struct calls_servers *k, const struct wire_addr *a)
 {
-	if (!is_server(c, a) && c->server_count < ARRAY_SIZE(c->servers))
-		c->servers[c->server_count++] = *a;
+	if (!calls_is_server(k, a) && k->count < ARRAY_SIZE(k->addrs))
+		k->addrs[k->count++] = *a;
 }
 
-/* Which of two is the server; *ret_sure: beyond doubt. */
-static int server_of(const struct calls *c, const struct wire_addr *a, const struct wire_addr *b,
-		     int server, int from, const struct wire_message *m, bool *ret_sure)
+/**
+ * calls_server_of() - which of two addresses is the server's
+ * @server:   0 (@a), 1 (@b), or -1 when the caller does not know
+ * @from:     which of them sent @m
+ * @ret_sure: true: @server or the message tells; false: a guess
+ */
+int calls_server_of(const struct calls_servers *k, const struct wire_addr *a,
+		    const struct wire_addr *b, int server, int from, const struct wire_message *m,
+		    bool *ret_sure)
 {
 	enum wire_sender sender = wire_message_sender(m);
 
@@ -101,8 +107,8 @@ static int server_of(const struct calls *c, const struct wire_addr *a, const str
 		return server;
 	if (sender != WIRE_FROM_EITHER)
 		return sender == WIRE_FROM_SERVER ? from : !from;
-	if (is_server(c, a) != is_server(c, b))
-		return is_server(c, b);
+	if (calls_is_server(k, a) != calls_is_server(k, b))
+		return calls_is_server(k, b);
 	/* Ports of servers are chosen by people, ports of clients by the kernel: 32768 and up. */
 	return b->port < a->port;
 }
@@ -133,7 +139,7 @@ uint32_t calls_pair(struct calls *c, const struct wire_addr *a, const struct wir
 
 	if (*slot && c->pairs[*slot - 1].sure)
 		return *slot - 1;
-	end = server_of(c, a, b, server, from, m, &sure);
+	end = calls_server_of(&c->servers, a, b, server, from, m, &sure);
 	if (!*slot) {
 		if (c->pair_count == CALLS_PAIRS)
 			return UINT32_MAX;
@@ -143,7 +149,7 @@ uint32_t calls_pair(struct calls *c, const struct wire_addr *a, const struct wir
 	}
 	p = &c->pairs[*slot - 1];
 	if (sure)
-		learn_server(c, end ? b : a);
+		calls_server_is(&c->servers, end ? b : a);
 	if (!wire_addr_equal(&p->server, end ? b : a)) {
 		/* A wrong guess: what was seen so far stays where it was counted. */
 		memset(p->sessions, 0, sizeof(p->sessions));

@@ -42,6 +42,12 @@ struct calls_figures {
 	struct stats latency;
 };
 
+/* Addresses that were a server's. */
+struct calls_servers {
+	struct wire_addr addrs[16];
+	size_t count;
+};
+
 struct calls_pair;
 
 /* One client and one server, over all their connections, as seen at one view. */
@@ -111,8 +117,7 @@ struct calls {
 	uint32_t session_count;
 	struct calls_pending *pending;
 	uint32_t pending_count, pending_size;
-	struct wire_addr servers[16]; /* learned */
-	size_t server_count, server_known;
+	struct calls_servers servers;
 	uint64_t salt;
 	uint64_t untracked; /* messages of more connections than are kept */
 	uint64_t replaced;  /* requests whose number was given to another */
@@ -122,6 +127,12 @@ struct calls {
 	void (*done)(void *arg, const struct calls_done *d);
 	void *arg;
 };
+
+void calls_server_is(struct calls_servers *k, const struct wire_addr *a);
+bool calls_is_server(const struct calls_servers *k, const struct wire_addr *a);
+int calls_server_of(const struct calls_servers *k, const struct wire_addr *a,
+		    const struct wire_addr *b, int server, int from, const struct wire_message *m,
+		    bool *ret_sure);
 
 int calls_init(struct calls *c, const struct wire_addr *server, struct err *e);
 void calls_free(struct calls *c);
