@@ -143,6 +143,7 @@ static bool has_note(const struct bundle *b, const char *part)
 
 struct sound {
 	size_t chunks, members; /* that could be read, and are right */
+	size_t listed;		/* chunks, readable or not */
 	bool wrong;
 };
 
@@ -186,6 +187,7 @@ static void compare_streams(const struct bundle *b, struct sound *ret)
 			if (!same_chunk(b, s, &s->chunks[k], r, &readable))
 				ret->wrong = true;
 			ret->chunks += readable;
+			ret->listed++;
 		}
 	}
 	bundle_reader_free(r);
@@ -280,6 +282,7 @@ static void cut_at_any_frame_it_gives_what_precedes_the_cut(void)
 			CHECK(!s.wrong);
 			CHECK(bundle_is_damaged(b));
 			CHECK_EQ(s.chunks, chunks_before(n));
+			CHECK_EQ(s.listed, s.chunks);
 			CHECK(has_note(b, "cut short"));
 			bundle_free(b);
 		}
@@ -582,11 +585,123 @@ static void chunks_that_cannot_be_are_left_out(void)
 	CHECK_EQ(s->count, 3);
 	CHECK(has_note(b, "9 chunks are left out"));
 	CHECK_EQ(bundle_reader_new(&r, NULL), 0);
-	CHECK_EQ(bundle_chunk_read(b, &s->chunks[0], r, payload, sizeof(payload), &e), 0);
-	CHECK_EQ(bundle_chunk_read(b, &s->chunks[1], r, payload, sizeof(payload), &e), -EBADMSG);
-	CHECK_EQ(bundle_chunk_read(b, &s->chunks[2], r, payload, sizeof(payload), &e), -ENOBUFS);
+	CHECK_EQ(bundle_chunk_read(b, &s->chunks[0], r, frame, 4096, &e), 0);
+	CHECK_EQ(bundle_chunk_read(b, &s->chunks[1], r, frame, 4096, &e), -EBADMSG);
+	CHECK_EQ(bundle_chunk_read(b, &s->chunks[2], r, frame, 4096, &e), -ENOBUFS);
+	CHECK_EQ(bundle_chunk_read(b, &s->chunks[2], r, frame, 4097, &e), -EBADMSG);
 	bundle_reader_free(r);
 	bundle_free(b);
+}
+
+/* A frame among the chunks of a member has no place in it: nobody knows what it would be. */
+static void a_frame_behind_chunks_is_left_out(void)
+{
+	char payload[TAR_BLOCK] = "line\n", frame[1024];
+	size_t n = ZSTD_compress(frame, sizeof(frame), payload, sizeof(payload), 1);
+	struct chunk c = {.stream = CHUNK_KMSG, .sequence = 1, .raw_bytes = sizeof(payload)};
+	struct forge f = {.frames = true};
+	struct bundle *b;
+
+	forge_manifest(&f, "S/manifest.json");
+	forge_header(&f, "S/kernel.log", '0', "00000003000", ""); /* three blocks */
+	forge_chunk(&f, c, frame, n);
+	forge_put(&f, payload, sizeof(payload));
+	c.sequence = 2;
+	forge_chunk(&f, c, frame, n);
+	forge_file(&f, "S/context/start/x", "x", 1);
+	forge_end(&f);
+	b = forge_open(&f);
+	CHECK(b);
+	CHECK(bundle_member(b, "kernel.log")->damaged);
+	CHECK(has_note(b, "have no chunk header"));
+	CHECK_EQ(bundle_stream(b, CHUNK_KMSG, 0)->count, 2);
+	CHECK(bundle_member(b, "context/start/x") && !bundle_member(b, "context/start/x")->damaged);
+	bundle_free(b);
+}
+
+static void a_pax_size_that_cannot_be_is_refused(void)
+{
+	static const char *const records[] = {"30 size=99999999999999999999\n",
+					      "29 size=9300000000000000000\n"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
+		struct forge f = {.frames = true}, inner = {0};
+		char block[TAR_BLOCK] = {0};
+		struct bundle *b;
+
+		memcpy(block, records[i], strlen(records[i]));
+		forge_manifest(&f, "S/manifest.json");
+		forge_header(&inner, "S/pax", 'x', "00000000036", "");
+		forge_put(&inner, block, sizeof(block));
+		forge_header(&inner, "S/trace.dat", '0', "77777777777", "");
+		CHECK_EQ(inner.out.len, 3 * TAR_BLOCK);
+		forge_put(&f, inner.out.s, inner.out.len);
+		text_free(&inner.out);
+		forge_end(&f);
+		b = forge_open(&f);
+		CHECK(b);
+		CHECK(has_note(b, "which cannot be"));
+		CHECK(!bundle_member(b, "trace.dat"));
+		bundle_free(b);
+	}
+}
+
+/* The tail: pieces laid over each other; and those that are out of date, by either rule. */
+static void pieces_of_open_chunks_are_put_together(void)
+{
+	static const struct {
+		uint64_t sequence, offset;
+		const char *bytes;
+	} pieces[] = {{6, 0, "abcdef\n"}, {2, 0, "older than all\n"}, {6, 4, "EFGH\n"},
+		      {5, 0, "sealed\n"}, {6, 8, "I\nJ\n"},	      {7, 0, "next\n"},
+		      {7, 9, "nowhere\n"}};
+	const struct chunk sealed = {
+		.stream = CHUNK_KMSG, .sequence = 5, .first_ns = 1, .last_ns = 1, .raw_bytes = 7};
+	struct kit_folder dir = kit_folder_make();
+	struct forge segment = {0}, tail = {0};
+	const struct bundle_stream *s;
+	struct text log = {0};
+	struct err e = {0};
+	struct bundle *b = NULL;
+	char frame[100];
+	size_t n;
+
+	kit_save(&dir, SESSION_FACTS, "{\"format\":\"scoutfs-trace-session\",\"version\":1}", 46);
+	CHECK_EQ(mkdirat(dir.fd, SEGMENT_DIR, 0700), 0);
+	n = ZSTD_compress(frame, sizeof(frame), "SEALED\n", 7, 1);
+	forge_chunk(&segment, sealed, frame, n);
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		struct chunk c = {.stream = CHUNK_KMSG,
+				  .sequence = pieces[i].sequence,
+				  .first_ns = 10,
+				  .last_ns = 10 + i,
+				  .raw_bytes = strlen(pieces[i].bytes),
+				  .records = i,
+				  .offset = pieces[i].offset,
+				  .tail = true};
+
+		n = ZSTD_compress(frame, sizeof(frame), pieces[i].bytes, c.raw_bytes, 1);
+		forge_chunk(&tail, c, frame, n);
+	}
+	kit_save(&dir, "spool/00000003.zst", segment.out.s, segment.out.len);
+	kit_save(&dir, SEGMENT_TAIL, tail.out.s, tail.out.len);
+	CHECK_EQ(bundle_open(dir.path, &b, &e), 0);
+	s = bundle_stream(b, CHUNK_KMSG, 0);
+	CHECK(s);
+	CHECK_EQ(s->count, 3);
+	CHECK_EQ(s->chunks[0].sequence, 5);
+	CHECK_EQ(s->chunks[1].sequence, 6);
+	CHECK_EQ(s->chunks[1].last_ns, 14); /* as its last piece says */
+	CHECK_EQ(s->chunks[1].records, 4);
+	CHECK_EQ(s->chunks[2].sequence, 7);
+	CHECK(has_note(b, "fits nowhere"));
+	CHECK_EQ(bundle_member_load(b, "kernel.log", KIB, &log, &e), 0);
+	CHECK_STR(text_c(&log), "SEALED\nabcdEFGHI\nJ\nnext\n");
+	bundle_free(b);
+	text_free(&log);
+	text_free(&segment.out);
+	text_free(&tail.out);
+	kit_folder_remove(&dir);
 }
 
 /* Kibibytes that this process has in memory. */
@@ -790,6 +905,9 @@ int main(void)
 		TEST(names_that_lead_elsewhere_are_left_out),
 		TEST(sizes_that_cannot_be_are_refused),
 		TEST(chunks_that_cannot_be_are_left_out),
+		TEST(a_frame_behind_chunks_is_left_out),
+		TEST(a_pax_size_that_cannot_be_is_refused),
+		TEST(pieces_of_open_chunks_are_put_together),
 		TEST(a_row_of_a_million_chunks_takes_no_more_than_its_index),
 		TEST(bombs_are_told),
 		TEST(what_is_no_bundle_is_told_with_a_remedy),
