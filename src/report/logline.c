@@ -319,6 +319,12 @@ bool logline_is_final(enum logline_kind kind)
 	return kind >= LOGLINE_CLIENT_FENCED && kind <= LOGLINE_OOPS;
 }
 
+/** logline_is_fence() - somebody is fenced here */
+bool logline_is_fence(enum logline_kind kind)
+{
+	return kind >= LOGLINE_CLIENT_FENCED && kind <= LOGLINE_LEADER_FENCED;
+}
+
 /** logline_same_mount() - false also when one is not known */
 bool logline_same_mount(const struct logline_mount *a, const struct logline_mount *b)
 {

@@ -61,6 +61,7 @@ struct logline {
 
 bool logline_parse(const char *text, size_t bytes, bool of_kernel, struct logline *ret);
 bool logline_is_final(enum logline_kind kind);
+bool logline_is_fence(enum logline_kind kind);
 bool logline_same_mount(const struct logline_mount *a, const struct logline_mount *b);
 
 #endif

@@ -152,8 +152,28 @@ const struct verdict_node *verdict_node_of_mount(const struct verdict *v,
 						 const struct logline_mount *m);
 int verdict_slot_of(const struct verdict *v, const struct wire_addr *a);
 
+/* verdict_who.c */
+void story_find_cause(struct story *s);
+void story_know_parties(struct story *s);
+bool story_is_victim(const struct story *s, const struct wire_addr *a, bool has);
+/* verdict_steps.c */
+void story_find_steps(struct story *s);
+/* verdict_story.c */
+uint64_t story_last_beat(const struct story *s, const struct verdict_party *p,
+			 const char **ret_source);
+const struct verdict_talk *story_talk(const struct story *s, int *ret_end);
+const struct verdict_message *story_last_message(const struct verdict_talk *t, int end,
+						 const char **ret_source);
 void story_make(const struct verdict *v, struct story *ret);
 void story_done(struct story *s);
+
+/* 0 when @to_ns is not the later. */
+static inline uint64_t story_between(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
+/* verdict_tables.c */
 void verdict_tell(const struct verdict *v, struct report_out *out);
 
 #endif

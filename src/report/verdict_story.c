@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What happened, from what was gathered: which line it is about, who was fenced by whom, when the
- * connection went, and the few moments that lead from there to the end.
+ * What happened, from what was gathered, in sentences: when the connection went, how long each step
+ * took, what was probably the cause. Who the two are is found by verdict_who.c, the moments on the
+ * way by verdict_steps.c.
  *
  * Called by analysis_verdict.c when all was seen. It says nothing that the data does not hold: a
  * time that was not recorded is left out, and what is only likely is told with the word "probably".
@@ -11,11 +12,8 @@
 #include "verdict.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 
-#define HORIZON_NS (600 * NSEC_PER_SEC) /* older lines do not belong to it */
 #define RECONNECT_NS (20 * NSEC_PER_SEC)
-#define HEARTBEAT_TIMEOUT_NS (10 * NSEC_PER_SEC)
 #define SILENT_NS (9 * NSEC_PER_SEC) /* nothing came for as long: not just an idle client */
 #define NEAR_NS (2 * NSEC_PER_SEC)
 
@@ -32,11 +30,6 @@ static const char *span(uint64_t ns, char *buf, size_t size)
 	else
 		return format_duration(ns, buf, size);
 	return buf;
-}
-
-static uint64_t between(uint64_t from_ns, uint64_t to_ns)
-{
-	return to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
 static const char *mount_words(const struct logline_mount *m, char *buf, size_t size)
@@ -81,296 +74,7 @@ static void name_party(struct text *out, const struct verdict_party *p)
 	text_str(out, *open == ',' ? ")" : "");
 }
 
-static void step(struct story *s, uint64_t ns, unsigned int weight, enum row_mark mark,
-		 const char *source, const char *fmt, ...) PRINTF(6, 7);
-static void step(struct story *s, uint64_t ns, unsigned int weight, enum row_mark mark,
-		 const char *source, const char *fmt, ...)
-{
-	struct verdict_step *k = NULL;
-	va_list ap;
-
-	if (!ns)
-		return;
-	if (s->step_count < VERDICT_STEPS)
-		k = &s->steps[s->step_count++];
-	/* The lightest goes for a heavier one. */
-	for (size_t i = 0; s->step_count == VERDICT_STEPS && i < VERDICT_STEPS; i++)
-		if (!k || s->steps[i].weight < k->weight)
-			k = &s->steps[i];
-	if (k->text[0] && k->weight >= weight)
-		return;
-	*k = (struct verdict_step){.ns = ns, .weight = weight, .mark = mark, .source = source};
-	va_start(ap, fmt);
-	(void)vsnprintf(k->text, sizeof(k->text), fmt, ap);
-	va_end(ap);
-}
-
-/* ---- the line it is about ---- */
-
-static bool is_fence(enum logline_kind kind)
-{
-	return kind >= LOGLINE_CLIENT_FENCED && kind <= LOGLINE_LEADER_FENCED;
-}
-
-static const struct verdict_line *last_line(const struct verdict *v, bool fences)
-{
-	const struct verdict_line *found = NULL;
-
-	for (size_t i = 0; i < verdict_line_total(v); i++) {
-		const struct verdict_line *k = verdict_line_at(v, i);
-
-		if (fences ? is_fence(k->l.kind) : logline_is_final(k->l.kind))
-			found = k;
-	}
-	return found;
-}
-
-/* The kept line of these words that is nearest to the trigger. */
-static const struct verdict_line *line_of_trigger(const struct verdict *v, const struct logline *l)
-{
-	const struct verdict_line *found = NULL;
-	uint64_t best = UINT64_MAX;
-
-	for (size_t i = 0; i < verdict_line_total(v); i++) {
-		const struct verdict_line *k = verdict_line_at(v, i);
-		uint64_t off = k->ns > v->at_ns ? k->ns - v->at_ns : v->at_ns - k->ns;
-
-		if (k->l.kind == l->kind && logline_same_mount(&k->l.mount, &l->mount) &&
-		    off < best) {
-			found = k;
-			best = off;
-		}
-	}
-	return best <= NEAR_NS ? found : NULL;
-}
-
-static void find_cause(struct story *s)
-{
-	const struct recording *rec = s->v->rec;
-	struct logline l = {0};
-
-	s->ns = s->v->at_ns;
-	s->triggered_by_it = rec->triggered;
-	if (!rec->triggered) {
-		s->cause = last_line(s->v, true);
-		if (!s->cause)
-			s->cause = last_line(s->v, false);
-	} else if (logline_parse(rec->trigger_text, strlen(rec->trigger_text), true, &l)) {
-		s->cause = line_of_trigger(s->v, &l);
-		if (!s->cause) {
-			/* The log lacks it; the recorder's own note of it is enough. */
-			s->own = (struct verdict_line){.ns = s->ns, .count = 1, .l = l};
-			s->cause = &s->own;
-		}
-	}
-	if (!s->cause)
-		return;
-	s->kind = s->cause->l.kind;
-	if (!rec->triggered)
-		s->ns = s->cause->ns;
-}
-
-/* ---- who ---- */
-
-static void know_node(const struct verdict *v, struct verdict_party *p)
-{
-	const struct verdict_node *n = p->rid ? verdict_node_of(v, p->rid) : NULL;
-
-	if (!n && !p->rid)
-		n = verdict_node_of_mount(v, &p->mount);
-	if (!n)
-		return;
-	p->rid = n->rid;
-	p->here = n->here;
-	if (!p->mount.known && n->fsid)
-		p->mount = (struct logline_mount){.known = true,
-						  .fsid = (uint32_t)(n->fsid >> 40),
-						  .rid = (uint32_t)(n->rid >> 40)};
-	if (!p->has_addr && n->has_addr) {
-		p->addr = n->addr;
-		p->has_addr = true;
-	}
-	if (p->slot < 0)
-		p->slot = n->slot;
-}
-
-/* A mount that logs, logs here. */
-static void know_log(const struct verdict *v, struct verdict_party *p)
-{
-	for (size_t i = 0; !p->here && i < verdict_line_total(v); i++)
-		p->here = logline_same_mount(&verdict_line_at(v, i)->l.mount, &p->mount);
-}
-
-/* The rid that goes with a client's address. */
-static void know_client(const struct story *s, struct verdict_party *p)
-{
-	const struct verdict *v = s->v;
-
-	for (size_t i = 0; !p->rid && i < v->lost_count; i++)
-		if (wire_addr_equal(&v->lost[i].client, &p->addr))
-			p->rid = v->lost[i].rid;
-	for (size_t i = 0; !p->rid && i < v->node_count; i++)
-		if (v->nodes[i].has_addr && wire_addr_equal(&v->nodes[i].addr, &p->addr))
-			p->rid = v->nodes[i].rid;
-	/* Its own line, when it ran here. */
-	for (size_t i = 0; !p->mount.known && i < verdict_line_total(v); i++) {
-		const struct logline *l = &verdict_line_at(v, i)->l;
-
-		if ((l->kind == LOGLINE_CLIENT_CONNECTED ||
-		     l->kind == LOGLINE_CLIENT_DISCONNECTED) &&
-		    l->has_a && wire_addr_equal(&l->a, &p->addr))
-			p->mount = l->mount;
-	}
-	if (p->slot < 0)
-		p->slot = verdict_slot_of(v, &p->addr);
-}
-
-static void know_server(const struct story *s, struct verdict_party *p)
-{
-	const struct verdict *v = s->v;
-	const struct verdict_node *n;
-
-	/* As a server it has the address that it listens at. */
-	p->has_addr = false;
-	for (size_t i = 0; i < verdict_line_total(v); i++) {
-		const struct verdict_line *k = verdict_line_at(v, i);
-		bool says =
-			k->l.kind == LOGLINE_SERVER_STARTING || k->l.kind == LOGLINE_SERVER_READY ||
-			k->l.kind == LOGLINE_SERVER_ACCEPTED || k->l.kind == LOGLINE_SERVER_CLOSING;
-
-		if (says && k->l.has_a && k->ns <= s->ns &&
-		    logline_same_mount(&k->l.mount, &p->mount)) {
-			p->addr = k->l.a;
-			p->has_addr = true;
-		}
-	}
-	for (size_t i = 0; !p->has_addr && i < v->lost_count; i++)
-		if (p->rid && v->lost[i].server_rid == p->rid) {
-			p->addr = v->lost[i].server;
-			p->has_addr = true;
-		}
-	if (p->has_addr && p->slot < 0)
-		p->slot = verdict_slot_of(v, &p->addr);
-	n = p->rid ? verdict_node_of(v, p->rid) : NULL;
-	if (n && n->sent_ns) {
-		p->term = n->led_term;
-		p->has_term = true;
-	}
-	for (size_t i = 0; !p->has_term && p->has_addr && i < v->beat_count; i++)
-		if (wire_addr_equal(&v->beats[i].from, &p->addr)) {
-			p->term = v->beats[i].term;
-			p->has_term = true;
-		}
-}
-
-/* The rid that was reclaimed after the fence: of all, the one whose top bits are known to fit. */
-static void know_reclaimed(struct story *s)
-{
-	for (size_t i = 0; i < verdict_line_total(s->v); i++) {
-		const struct verdict_line *k = verdict_line_at(s->v, i);
-		bool fits = s->victim.rid ? k->l.rid == s->victim.rid
-					  : !s->victim.mount.known ||
-						    k->l.rid >> 40 == s->victim.mount.rid;
-
-		if (k->l.kind != LOGLINE_RECLAIMED || !k->l.has_rid || k->last_ns < s->ns ||
-		    !fits || !logline_same_mount(&k->l.mount, &s->judge.mount))
-			continue;
-		s->victim.rid = k->l.rid;
-		s->reclaimed_ns = k->ns;
-		return;
-	}
-}
-
-static void set_victim_addr(struct story *s, const struct wire_addr *a, bool has)
-{
-	s->victim.addr = *a;
-	s->victim.has_addr = has;
-}
-
-/* What the line itself says of the two. */
-static void read_parties(struct story *s, const struct logline *l)
-{
-	switch (l->kind) {
-	case LOGLINE_CLIENT_FENCED:
-		set_victim_addr(s, &l->a, l->has_a);
-		s->judge.mount = l->mount;
-		break;
-	case LOGLINE_SERVER_CLOSING:
-		set_victim_addr(s, &l->b, l->has_b);
-		s->judge.mount = l->mount;
-		break;
-	case LOGLINE_CLIENT_DISCONNECTED:
-		set_victim_addr(s, &l->a, l->has_a);
-		s->victim.mount = l->mount;
-		s->judge.addr = l->b;
-		s->judge.has_addr = l->has_b;
-		break;
-	case LOGLINE_LEADER_FENCED:
-		set_victim_addr(s, &l->a, l->has_a);
-		s->victim.mount = l->other;
-		s->victim.slot = l->has_slot && l->slot < VERDICT_SLOTS ? (int)l->slot : -1;
-		s->victim.term = l->term;
-		s->victim.has_term = l->has_term;
-		s->judge.mount = l->mount;
-		break;
-	case LOGLINE_RECOVERY_FENCED:
-	case LOGLINE_FENCE_ERROR:
-		s->victim.rid = l->has_rid ? l->rid : 0;
-		s->judge.mount = l->mount;
-		break;
-	default:
-		s->victim.mount = l->mount;
-		break;
-	}
-}
-
-/* A trigger that is an event: the connection that was lost just then. */
-static void read_lost(struct story *s)
-{
-	const struct verdict_lost *found = NULL;
-
-	for (size_t i = 0; i < s->v->lost_count; i++) {
-		const struct verdict_lost *l = &s->v->lost[i];
-
-		if (l->ns <= s->ns + NSEC_PER_MSEC && l->ns + NSEC_PER_SEC >= s->ns &&
-		    (!found || l->ns >= found->ns))
-			found = l;
-	}
-	if (!found)
-		return;
-	s->kind = LOGLINE_SERVER_CLOSING;
-	s->victim.rid = found->rid;
-	set_victim_addr(s, &found->client, found->client.port);
-	s->judge.rid = found->server_rid;
-}
-
-static void know_parties(struct story *s)
-{
-	bool by_event = s->triggered_by_it && s->kind == LOGLINE_OTHER &&
-			strstr(s->v->rec->trigger, "conn");
-
-	s->victim.slot = s->judge.slot = -1;
-	if (s->cause)
-		read_parties(s, &s->cause->l);
-	else if (by_event)
-		read_lost(s);
-	know_node(s->v, &s->judge);
-	if (s->judge.mount.known)
-		know_server(s, &s->judge);
-	know_log(s->v, &s->judge);
-	if (s->victim.has_addr && s->kind != LOGLINE_LEADER_FENCED)
-		know_client(s, &s->victim);
-	know_reclaimed(s);
-	know_node(s->v, &s->victim);
-	know_log(s->v, &s->victim);
-}
-
 /* ---- when ---- */
-
-static bool of_victim(const struct story *s, const struct wire_addr *a, bool has)
-{
-	return has && s->victim.has_addr && wire_addr_equal(a, &s->victim.addr);
-}
 
 /* The end of the victim's connection: the event where there is one, else the log's line. */
 static void find_loss(struct story *s)
@@ -382,7 +86,7 @@ static void find_loss(struct story *s)
 	for (size_t i = 0; i < v->lost_count; i++) {
 		const struct verdict_lost *l = &v->lost[i];
 		bool its = s->victim.rid ? l->rid == s->victim.rid
-					 : of_victim(s, &l->client, l->client.port);
+					 : story_is_victim(s, &l->client, l->client.port);
 
 		if (its && !l->freed && l->ns <= s->ns && l->ns > s->lost_ns)
 			s->lost_ns = l->ns;
@@ -391,7 +95,7 @@ static void find_loss(struct story *s)
 		const struct verdict_line *k = verdict_line_at(v, i);
 
 		if (k->ns <= s->ns && k->l.kind == LOGLINE_SERVER_CLOSING &&
-		    of_victim(s, &k->l.b, k->l.has_b))
+		    story_is_victim(s, &k->l.b, k->l.has_b))
 			s->lost_ns = k->ns;
 	}
 }
@@ -408,9 +112,9 @@ static void find_return(struct story *s)
 			s->returned_ns ? min_of(s->returned_ns, n->greeted_ns) : n->greeted_ns;
 }
 
-/* The last heartbeat that a party sent, as far as anybody saw it here. */
-static uint64_t last_beat(const struct story *s, const struct verdict_party *p,
-			  const char **ret_source)
+/** story_last_beat() - the last heartbeat that a party sent, as far as anybody saw it here; or 0 */
+uint64_t story_last_beat(const struct story *s, const struct verdict_party *p,
+			 const char **ret_source)
 {
 	const struct verdict *v = s->v;
 	const struct verdict_node *n = p->rid ? verdict_node_of(v, p->rid) : NULL;
@@ -437,7 +141,8 @@ static uint64_t last_beat(const struct story *s, const struct verdict_party *p,
 	return ns;
 }
 
-static const struct verdict_talk *talk_of_victim(const struct story *s, int *ret_end)
+/** story_talk() - the victim's latest connection and which end it is; NULL: none was seen */
+const struct verdict_talk *story_talk(const struct story *s, int *ret_end)
 {
 	const struct verdict_talk *t =
 		s->victim.has_addr ? verdict_talk_of(s->v, &s->victim.addr) : NULL;
@@ -447,8 +152,9 @@ static const struct verdict_talk *talk_of_victim(const struct story *s, int *ret
 	return t;
 }
 
-static const struct verdict_message *last_message(const struct verdict_talk *t, int end,
-						  const char **ret_source)
+/** story_last_message() - what this end said last; .ns is 0 when nothing was seen */
+const struct verdict_message *story_last_message(const struct verdict_talk *t, int end,
+						 const char **ret_source)
 {
 	*ret_source = t->packets[end].ns ? "packets" : "events";
 	return t->packets[end].ns ? &t->packets[end] : &t->events[end];
@@ -458,9 +164,9 @@ static uint64_t victim_spoke(const struct story *s)
 {
 	const char *source;
 	int end;
-	const struct verdict_talk *t = talk_of_victim(s, &end);
+	const struct verdict_talk *t = story_talk(s, &end);
 
-	return t ? last_message(t, end, &source)->ns : 0;
+	return t ? story_last_message(t, end, &source)->ns : 0;
 }
 
 static const struct verdict_line *line_by(const struct story *s, enum logline_kind kind,
@@ -498,7 +204,7 @@ static const struct verdict_campaign *campaign_of(const struct story *s,
 static void tell_leader_beats(struct story *s)
 {
 	const char *source;
-	uint64_t beat = last_beat(s, &s->judge, &source);
+	uint64_t beat = story_last_beat(s, &s->judge, &source);
 	char buf[40];
 
 	if (!beat || beat > s->ns)
@@ -523,7 +229,7 @@ static void tell_client_fenced(struct story *s)
 		return;
 	}
 	text_printf(&s->what, " %s after its connection was lost",
-		    span(between(s->lost_ns, s->ns), buf, sizeof(buf)));
+		    span(story_between(s->lost_ns, s->ns), buf, sizeof(buf)));
 	if (s->returned_ns)
 		text_printf(&s->what, "; it came back %s after the loss.",
 			    span(s->returned_ns - s->lost_ns, buf, sizeof(buf)));
@@ -537,7 +243,7 @@ static void tell_client_fenced(struct story *s)
 static void tell_leader_fenced(struct story *s)
 {
 	const char *source;
-	uint64_t beat = last_beat(s, &s->victim, &source);
+	uint64_t beat = story_last_beat(s, &s->victim, &source);
 	char buf[40];
 
 	text_str(&s->what, "The previous leader ");
@@ -568,7 +274,7 @@ static void tell_recovery_fenced(struct story *s)
 				 buf, sizeof(buf)));
 	if (start)
 		text_printf(&s->what, "; the server had started %s before",
-			    span(between(start->ns, s->ns), buf, sizeof(buf)));
+			    span(story_between(start->ns, s->ns), buf, sizeof(buf)));
 	text_str(&s->what, ".");
 }
 
@@ -677,18 +383,18 @@ static void guess_of_leader(struct story *s)
 	const struct verdict_line *stopping =
 		line_by(s, LOGLINE_SERVER_STOPPING, &s->victim.mount, s->ns);
 	const char *source;
-	uint64_t beat = last_beat(s, &s->victim, &source);
+	uint64_t beat = story_last_beat(s, &s->victim, &source);
 	char buf[40];
 
-	if (stopping && forced && between(forced->ns, stopping->ns) < NEAR_NS) {
+	if (stopping && forced && story_between(forced->ns, stopping->ns) < NEAR_NS) {
 		text_printf(&s->probably,
 			    "Probably because it was unmounted by force (umount -f) %s before: its "
 			    "server shut down, and its heartbeats ended.",
-			    span(between(forced->ns, s->ns), buf, sizeof(buf)));
+			    span(story_between(forced->ns, s->ns), buf, sizeof(buf)));
 	} else if (stopping) {
 		text_printf(&s->probably, "Probably because its server shut down %s before.",
-			    span(between(stopping->ns, s->ns), buf, sizeof(buf)));
-	} else if (!s->victim.here && between(beat, s->ns) >= SILENT_NS && beat) {
+			    span(story_between(stopping->ns, s->ns), buf, sizeof(buf)));
+	} else if (!s->victim.here && story_between(beat, s->ns) >= SILENT_NS && beat) {
 		text_printf(&s->probably,
 			    "Probably its host died or lost its network: its heartbeats ended %s "
 			    "before, and after 10 s without them the others elect.",
@@ -706,17 +412,17 @@ static void guess_of_client(struct story *s)
 
 	if (!s->lost_ns)
 		return;
-	if (forced && between(forced->ns, s->lost_ns) < NEAR_NS) {
+	if (forced && story_between(forced->ns, s->lost_ns) < NEAR_NS) {
 		text_printf(&s->probably,
 			    "Probably because it was unmounted by force (umount -f) %s before its "
 			    "connection was lost.",
-			    span(between(forced->ns, s->lost_ns), buf, sizeof(buf)));
+			    span(story_between(forced->ns, s->lost_ns), buf, sizeof(buf)));
 	} else if (votes && votes->last_ns > s->lost_ns - min_of(s->lost_ns, RECONNECT_NS)) {
 		text_printf(&s->probably,
 			    "Probably it was alive and cut off from the leader: it asked %" PRIu64
 			    " times for votes, up to term %" PRIu64 ".",
 			    votes->count, votes->last_term);
-	} else if (spoke && between(spoke, s->lost_ns) >= SILENT_NS) {
+	} else if (spoke && story_between(spoke, s->lost_ns) >= SILENT_NS) {
 		text_printf(&s->probably,
 			    "Probably its host was down or its network cut: nothing had come from "
 			    "it for %s when the connection was given up.",
@@ -730,7 +436,7 @@ static void guess_of_mount(struct story *s)
 		line_by(s, LOGLINE_FORCED_UNMOUNT, &s->victim.mount, s->ns);
 	const struct verdict_campaign *votes = campaign_of(s, &s->victim);
 
-	if (forced && between(forced->ns, s->ns) < NEAR_NS)
+	if (forced && story_between(forced->ns, s->ns) < NEAR_NS)
 		text_str(&s->probably,
 			 "Probably because it was being unmounted by force (umount -f).");
 	else if (s->kind == LOGLINE_CLIENT_DISCONNECTED && votes && votes->count >= 4)
@@ -771,7 +477,7 @@ static void tell_durations(struct story *s)
 	const char *source;
 
 	if (s->kind == LOGLINE_LEADER_FENCED) {
-		uint64_t beat = last_beat(s, &s->victim, &source);
+		uint64_t beat = story_last_beat(s, &s->victim, &source);
 
 		lasted(s, "last heartbeat to new server", beat, start ? start->ns : 0,
 		       " (timeout 10 s unless set otherwise)");
@@ -789,7 +495,7 @@ static void tell_durations(struct story *s)
 			lasted(s, "loss to trigger", s->lost_ns, s->ns, "");
 	}
 	lasted(s, "fence to reclaimed", s->ns, s->reclaimed_ns, "");
-	if (is_fence(s->kind) && !s->reclaimed_ns)
+	if (logline_is_fence(s->kind) && !s->reclaimed_ns)
 		text_printf(&s->durations, "%snot reclaimed in this recording",
 			    s->durations.len ? "; " : "");
 }
@@ -812,197 +518,6 @@ static void tell_seen_from(struct story *s)
 		text_printf(&s->seen_from, "the node itself: %s is a mount of this host", victim);
 }
 
-/* ---- the sequence ---- */
-
-static void tell_messages(struct story *s)
-{
-	static const char *const ways[] = {"from the server to it", "from it to the server"};
-	int end = 0;
-	const struct verdict_talk *t = talk_of_victim(s, &end);
-
-	/* The fenced one is not a client of itself: of a leader, what others last heard. */
-	for (int i = 0; t && i < 2; i++) {
-		const char *source;
-		const struct verdict_message *m = last_message(t, i, &source);
-		const char *way = ways[i == end];
-
-		if (s->kind == LOGLINE_LEADER_FENCED)
-			way = i == end ? "from the old leader" : "to the old leader";
-		step(s, m->ns, 80, ROW_PLAIN, source, "last message %s: %s %s%s%s", way,
-		     wire_command_name(m->command), m->response ? "response" : "request",
-		     m->error ? ", error " : "", m->error ? wire_error_name(m->error) : "");
-	}
-}
-
-static void tell_beats(struct story *s)
-{
-	const struct verdict_node *n = s->victim.rid ? verdict_node_of(s->v, s->victim.rid) : NULL;
-	const char *source;
-	uint64_t ns;
-
-	if (s->kind == LOGLINE_LEADER_FENCED) {
-		ns = last_beat(s, &s->victim, &source);
-		step(s, ns, 85, ROW_WARNING, source, "last heartbeat of the old leader");
-		ns = last_beat(s, &s->judge, &source);
-		step(s, ns, 40, ROW_PLAIN, source, "heartbeats of the new leader go on");
-		return;
-	}
-	ns = last_beat(s, &s->judge, &source);
-	if (s->judge.slot >= 0 || s->judge.rid)
-		step(s, ns, 75, ROW_PLAIN, source, "last heartbeat of the leader before %s",
-		     s->v->rec->triggered ? "the trigger" : "that");
-	if (n && n->here)
-		step(s, n->received_ns, 78, ROW_PLAIN, "events", "last heartbeat that %s received",
-		     is_fence(s->kind) ? "the fenced node" : "this mount");
-}
-
-static void tell_campaign(struct story *s, const struct verdict_campaign *c, const char *who)
-{
-	const char *source = c->packets ? "packets" : "events";
-
-	if (c->first_term == c->last_term)
-		step(s, c->first_ns, 76, ROW_WARNING, source,
-		     "election: %s asks for votes in term %" PRIu64, who, c->first_term);
-	else
-		step(s, c->first_ns, 76, ROW_WARNING, source,
-		     "elections: %s asks for votes %" PRIu64 " times, terms %" PRIu64 " to %" PRIu64
-		     ", for %" PRIu64 " s",
-		     who, c->count, c->first_term, c->last_term,
-		     between(c->first_ns, c->last_ns) / NSEC_PER_SEC);
-}
-
-static void tell_votes(struct story *s)
-{
-	for (size_t i = 0; i < s->v->campaign_count; i++) {
-		const struct verdict_campaign *c = &s->v->campaigns[i];
-		char who[40];
-
-		/* The same is seen both ways where both were recorded. */
-		if (!c->packets) {
-			bool told = false;
-
-			for (size_t k = 0; k < s->v->campaign_count; k++)
-				told |= s->v->campaigns[k].packets &&
-					s->v->campaigns[k].first_term == c->first_term;
-			if (told)
-				continue;
-		}
-		if (c->packets)
-			(void)snprintf(who, sizeof(who), "quorum slot %u", c->slot);
-		else
-			(void)snprintf(who, sizeof(who), "rid %016" PRIx64, c->rid);
-		tell_campaign(s, c, who);
-	}
-}
-
-static void tell_losses(struct story *s)
-{
-	for (size_t i = 0; i < s->v->lost_count; i++) {
-		const struct verdict_lost *l = &s->v->lost[i];
-
-		if (!s->victim.rid || l->rid != s->victim.rid)
-			continue;
-		if (l->freed)
-			step(s, l->ns, 35, ROW_PLAIN, "events",
-			     "the server gives its connection up for good");
-		else if (l->ns == s->lost_ns)
-			step(s, l->ns, 90, ROW_WARNING, "events",
-			     "its connection is lost, without a farewell");
-	}
-}
-
-static unsigned int line_weight(const struct story *s, const struct verdict_line *k)
-{
-	const struct logline *l = &k->l;
-	bool victim = logline_same_mount(&l->mount, &s->victim.mount) ||
-		      of_victim(s, &l->a, l->has_a) || of_victim(s, &l->b, l->has_b) ||
-		      (l->has_rid && l->rid == s->victim.rid);
-	bool judge = logline_same_mount(&l->mount, &s->judge.mount);
-
-	if (k == s->cause)
-		return 100;
-	if (k->last_ns + HORIZON_NS < s->ns)
-		return 0;
-	if (logline_is_final(l->kind))
-		return victim || judge ? 66 : 50;
-	switch (l->kind) {
-	case LOGLINE_FORCED_UNMOUNT:
-		return victim ? 88 : 30;
-	case LOGLINE_RECLAIMED:
-		return victim ? 86 : 30;
-	case LOGLINE_SERVER_CLOSING:
-		return victim ? (s->kind == LOGLINE_LEADER_FENCED ? 25 : 70) : 15;
-	case LOGLINE_CLIENT_DISCONNECTED:
-		return victim ? (s->kind == LOGLINE_LEADER_FENCED ? 24 : 60) : 15;
-	case LOGLINE_SERVER_STARTING:
-		return judge && s->kind != LOGLINE_CLIENT_FENCED ? 84 : 22;
-	case LOGLINE_SERVER_STOPPING:
-		return victim || judge ? 74 : 40;
-	case LOGLINE_HEARTBEAT_DELAY:
-		return 65;
-	case LOGLINE_SERVER_STOPPED:
-	case LOGLINE_RECOVERED:
-		return victim || judge ? 55 : 20;
-	case LOGLINE_SERVER_READY:
-	case LOGLINE_RECOVERING:
-		return judge && k->ns >= s->ns ? 45 : 20;
-	case LOGLINE_CLIENT_CONNECTED:
-	case LOGLINE_SERVER_ACCEPTED:
-		return victim ? 20 : 0;
-	default:
-		return 50;
-	}
-}
-
-/* Without what follows a first sentence, or is the same each time: some lines are a paragraph. */
-static int first_words(const struct logline *l)
-{
-	static const char *const ends[] = {".  ", ", can return errors"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		const char *end = memmem(l->message, l->message_bytes, ends[i], strlen(ends[i]));
-
-		if (end)
-			return (int)(end - l->message);
-	}
-	return (int)l->message_bytes;
-}
-
-static void tell_lines(struct story *s)
-{
-	for (size_t i = 0; i < verdict_line_total(s->v); i++) {
-		const struct verdict_line *k = verdict_line_at(s->v, i);
-		unsigned int weight = line_weight(s, k);
-		enum row_mark mark = ROW_PLAIN;
-		char who[24] = "", more[48] = "";
-
-		if (!weight)
-			continue;
-		if (logline_is_final(k->l.kind))
-			mark = is_fence(k->l.kind) || k == s->cause ? ROW_BAD : ROW_WARNING;
-		if (k->l.kind == LOGLINE_RECLAIMED || k->l.kind == LOGLINE_RECOVERED)
-			mark = ROW_GOOD;
-		if (k->l.mount.known)
-			(void)snprintf(who, sizeof(who), "r.%06x: ", k->l.mount.rid);
-		if (k->count > 1)
-			(void)snprintf(more, sizeof(more), " (%" PRIu64 " times)", k->count);
-		step(s, k == s->cause && s->triggered_by_it ? s->ns : k->ns, weight, mark, "log",
-		     "%s%.*s%s", who, first_words(&k->l), k->l.message, more);
-	}
-	if (s->v->rec->triggered && (!s->cause || s->cause == &s->own))
-		step(s, s->ns, 100, ROW_BAD, "trigger", "%.*s", VERDICT_TEXT - 1,
-		     *s->v->rec->trigger_text ? s->v->rec->trigger_text : s->v->rec->trigger);
-}
-
-static int by_time(const void *va, const void *vb)
-{
-	const struct verdict_step *a = va, *b = vb;
-
-	if (a->ns != b->ns)
-		return a->ns < b->ns ? -1 : 1;
-	return (int)b->weight - (int)a->weight;
-}
-
 /**
  * story_make() - conclusions
  * @v:   borrowed; all was seen
@@ -1013,20 +528,15 @@ void story_make(const struct verdict *v, struct story *ret)
 	struct story *s = ret;
 
 	*s = (struct story){.v = v};
-	find_cause(s);
-	know_parties(s);
+	story_find_cause(s);
+	story_know_parties(s);
 	find_loss(s);
 	find_return(s);
 	tell_what(s);
 	guess(s);
 	tell_durations(s);
 	tell_seen_from(s);
-	tell_lines(s);
-	tell_losses(s);
-	tell_messages(s);
-	tell_beats(s);
-	tell_votes(s);
-	qsort(s->steps, s->step_count, sizeof(*s->steps), by_time);
+	story_find_steps(s);
 }
 
 void story_done(struct story *s)
