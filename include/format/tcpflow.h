@@ -68,10 +68,10 @@ struct tcpflow_gap {
 };
 
 /*
- * Each may be NULL; none may call back into the flow. What one end sends, from its first byte seen to
- * the last, is covered by messages and gaps, in order, without overlap. Between the two ends, and
- * between connections, times can be out of order: while one waits for a missing packet, and after a
- * gap where nothing confirms the first message before the next one comes (see framing.c).
+ * Each may be NULL; none may call back into the flow. What one end sends, from its first byte seen
+ * to the last, is covered by messages and gaps, in order, without overlap. Between the two ends,
+ * and between connections, times can be out of order: while one waits for a missing packet, and
+ * after a gap where nothing confirms the first message before the next one comes (see framing.c).
  */
 struct tcpflow_ops {
 	void (*begin)(void *ctx, struct tcpflow_connection *c, enum tcpflow_begin how);
