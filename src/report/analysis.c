@@ -10,6 +10,7 @@ const struct analysis_ops *const analysis_list[] = {
 	&analysis_about,
 	&analysis_rates,
 	&analysis_locks,
+	&analysis_events,
 	&analysis_rpc,
 	&analysis_connections,
 	&analysis_heartbeats,

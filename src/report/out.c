@@ -15,23 +15,30 @@
 
 #define WRITE_BYTES (256 * KIB)
 
-/** out_write() - write what is there, if it is more than @more_than bytes */
-void out_write(struct report_document *d, size_t more_than)
+static void write_out(struct report_document *d, const char *bytes, size_t n)
 {
 	int r;
 
+	if (d->failed)
+		return;
+	sandbox_shows(d->sandbox);
+	r = file_write_all(STDOUT_FILENO, bytes, n);
+	if (r < 0) {
+		err_errno(d->e, r, "cannot write to standard output");
+		d->failed = true;
+	}
+}
+
+/** out_write() - write what is there, if it is more than @more_than bytes */
+void out_write(struct report_document *d, size_t more_than)
+{
 	if (!text_ok(&d->text) && !d->failed) {
 		(void)err_nomem(d->e);
 		d->failed = true;
 	}
 	if (d->failed || d->text.len <= more_than)
 		return;
-	sandbox_shows(d->sandbox);
-	r = file_write_all(STDOUT_FILENO, d->text.s, d->text.len);
-	if (r < 0) {
-		err_errno(d->e, r, "cannot write to standard output");
-		d->failed = true;
-	}
+	write_out(d, d->text.s, d->text.len);
 	text_reset(&d->text);
 }
 
@@ -117,6 +124,34 @@ void report_rows(struct report_out *out, struct table *t)
 	out_write(out->document, WRITE_BYTES);
 }
 
+/** report_takes_text() - true: report_text() is the way; false: programs read it, make a table */
+bool report_takes_text(const struct report_out *out)
+{
+	return out->document->view.settings.format == REPORT_TEXT;
+}
+
+/**
+ * report_text() - show lines as they are
+ * @bytes: @n of them, nothing in them that moves a terminal's cursor
+ *
+ * Written at once when there is much of it, and then not copied before.
+ */
+void report_text(struct report_out *out, const char *bytes, size_t n)
+{
+	struct report_document *d = out->document;
+
+	if (!out->plain && d->view.reports)
+		begin_report(out);
+	out->plain = out->found = true;
+	if (n < WRITE_BYTES) {
+		text_add(&d->text, bytes, n);
+		out_write(d, WRITE_BYTES);
+		return;
+	}
+	out_write(d, 0);
+	write_out(d, bytes, n);
+}
+
 void report_note(struct report_out *out, const char *fmt, ...)
 {
 	CLEANUP(text_free) struct text s = {0};
@@ -169,7 +204,8 @@ int out_end(struct report_out *out, struct err *e)
 {
 	struct view *view = &out->document->view;
 
-	begin_report(out);
+	if (!out->plain)
+		begin_report(out);
 	if (out->flowing)
 		view_table_end(view, out->flowing);
 	if (!out->flowing && !out->first && is_cut(out))

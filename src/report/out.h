@@ -31,6 +31,7 @@ struct report_out {
 	bool begun, lacks, failed;
 	struct table *flowing; /* the table whose rows are shown as they come */
 	bool found;	       /* .only is there */
+	bool plain;	       /* shown as lines: without a title of its own */
 };
 
 void out_begin(struct report_out *out, struct report_document *document,
