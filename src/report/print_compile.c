@@ -245,6 +245,33 @@ static bool is_op(const struct tep_print_arg *arg, const char *op)
 	return arg->type == TEP_PRINT_OP && arg->op.op && strcmp(arg->op.op, op) == 0;
 }
 
+/* "(64 - (8 * 3))": what the compiler of the kernel would have worked out. */
+static bool constant(const struct tep_print_arg *arg, int depth, uint64_t *ret)
+{
+	uint64_t left, right;
+
+	if (!arg || depth > DEPTH_MAX)
+		return false;
+	if (arg->type == TEP_PRINT_ATOM) {
+		*ret = atom_value(arg->atom.atom);
+		return true;
+	}
+	if (arg->type != TEP_PRINT_OP || !constant(arg->op.left, depth + 1, &left) ||
+	    !constant(arg->op.right, depth + 1, &right))
+		return false;
+	if (is_op(arg, "-"))
+		*ret = left - right;
+	else if (is_op(arg, "+"))
+		*ret = left + right;
+	else if (is_op(arg, "*"))
+		*ret = left * right;
+	else if (is_op(arg, "<<") && right < 64)
+		*ret = left << right;
+	else
+		return false;
+	return true;
+}
+
 /* A number that is a load, a shift and a mask, or a constant. */
 static bool num_simple(struct compiler *c, const struct tep_print_arg *arg, int depth,
 		       struct print_num *ret)
@@ -276,10 +303,9 @@ static bool num_simple(struct compiler *c, const struct tep_print_arg *arg, int 
 	default:
 		return false;
 	}
-	if (!(is_op(arg, ">>") || is_op(arg, "&")) || !arg->op.right ||
-	    arg->op.right->type != TEP_PRINT_ATOM || !num_simple(c, arg->op.left, depth + 1, ret))
+	if (!(is_op(arg, ">>") || is_op(arg, "&")) || !constant(arg->op.right, depth + 1, &v) ||
+	    !num_simple(c, arg->op.left, depth + 1, ret))
 		return false;
-	v = atom_value(arg->op.right->atom.atom);
 	if (is_op(arg, "&")) {
 		ret->mask &= v;
 		return true;
@@ -769,6 +795,21 @@ static void string_arg(struct compiler *c, const struct tep_print_arg *arg, cons
 
 /* ---- conversions ---- */
 
+/* "%.06x", "%016llx": at least so many digits of a number without a sign, and nothing else. */
+static void conv_zeros(struct format *f)
+{
+	struct print_conv *conv = &f->conv;
+
+	if ((conv->digits != DIGITS_HEX && conv->digits != DIGITS_UNSIGNED) || conv->left ||
+	    conv->plus || conv->alternate || f->length)
+		return;
+	if (conv->precision > 0 && !conv->width)
+		conv->zeros_to = conv->precision;
+	else if (conv->precision < 0 && conv->zero)
+		conv->zeros_to = conv->width;
+	conv->is_plain |= conv->zeros_to > 0;
+}
+
 static void convert_number(struct compiler *c, char letter, struct format *f,
 			   const struct tep_print_arg *arg)
 {
@@ -791,6 +832,7 @@ static void convert_number(struct compiler *c, char letter, struct format *f,
 	conv->is_plain = letter != 'X' && letter != 'o' && letter != 'c' && !conv->left &&
 			 !conv->zero && !conv->plus && !conv->alternate && !conv->width &&
 			 conv->precision < 0 && !f->length;
+	conv_zeros(f);
 	num = number(c, arg);
 	if (f->length)
 		length = number(c, f->length);

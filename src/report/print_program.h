@@ -76,9 +76,10 @@ enum print_digits {
 
 /* A conversion, as printf() has it. */
 struct print_conv {
-	uint8_t digits; /* enum print_digits */
-	uint8_t bits;	/* of the number: 8, 16, 32, 64 */
-	bool is_plain;	/* none of what follows */
+	uint8_t digits;	  /* enum print_digits */
+	uint8_t bits;	  /* of the number: 8, 16, 32, 64 */
+	bool is_plain;	  /* none of what follows, or the same as .zeros_to */
+	int16_t zeros_to; /* if plain: zeros in front up to so many digits */
 	bool left, zero, plus, alternate;
 	bool width_is_number, precision_is_number; /* the step's .length has it */
 	int16_t width;

@@ -121,9 +121,14 @@ static inline char *put_decimal(char *at, uint64_t v)
 	return end;
 }
 
+static inline unsigned int hex_digits(uint64_t v)
+{
+	return (67 - (unsigned int)__builtin_clzll(v | 1)) / 4;
+}
+
 static inline char *put_hex(char *at, uint64_t v)
 {
-	unsigned int n = (67 - (unsigned int)__builtin_clzll(v | 1)) / 4;
+	unsigned int n = hex_digits(v);
 	char *end = at + n;
 
 	for (at = end; n; n--) {
@@ -391,6 +396,15 @@ static char *put_number(char *at, const struct print_conv *c, uint64_t v)
 	return c->left ? put_fill(at, ' ', width) : at;
 }
 
+static inline char *put_zeros(char *at, const struct print_conv *c, uint64_t v)
+{
+	int n = c->digits == DIGITS_HEX ? (int)hex_digits(v) : (int)decimal_digits(v);
+
+	for (; n < c->zeros_to; n++)
+		*at++ = '0';
+	return at;
+}
+
 static inline char *put_plain(char *at, const struct print_conv *c, uint64_t v)
 {
 	if (c->digits == DIGITS_SIGNED) {
@@ -403,6 +417,8 @@ static inline char *put_plain(char *at, const struct print_conv *c, uint64_t v)
 		return put_decimal(at, (uint64_t)s);
 	}
 	v = cut(v, c->bits);
+	if (c->zeros_to)
+		at = put_zeros(at, c, v);
 	return c->digits == DIGITS_HEX ? put_hex(at, v) : put_decimal(at, v);
 }
 

@@ -297,6 +297,8 @@ static void expressions_are_those_of_c(void)
 		"\"%u %u\", REC->t[0], REC->t[1]",
 		"\"%d\", (int)(REC->a >> (64 - (8 * 3)))",
 		"\"%llx\", ((REC->a >> 4) & 0xffffff) >> 8",
+		"\"%.6x %016llx %03u %.12llu\", REC->a >> (64 - 3 * 8), REC->a >> 60, REC->d, "
+		"REC->a >> 32",
 	};
 	struct handmade h;
 	unsigned long long a = A;
@@ -315,6 +317,9 @@ static void expressions_are_those_of_c(void)
 	snprintf(want, sizeof(want), "%d", (int)(a >> 40));
 	CHECK_STR(made_text(&h, 5, got, sizeof(got)), want);
 	CHECK_STR(made_text(&h, 6, got, sizeof(got)), "abcd");
+	snprintf(want, sizeof(want), "%.6x %016llx %03u %.12llu", (unsigned int)(a >> 40), a >> 60,
+		 D, a >> 32);
+	CHECK_STR(made_text(&h, 7, got, sizeof(got)), want);
 	handmade_free(&h);
 }
 
