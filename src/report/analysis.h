@@ -61,6 +61,9 @@ struct table *report_table(struct report_out *out, const char *name, const char 
 			   const struct column *columns, size_t count);
 /* Show the rows so far and forget them: for tables that do not end. */
 void report_rows(struct report_out *out, struct table *t);
+/* Lines that are shown as they are, instead of a table: for people only, so first ask. */
+bool report_takes_text(const struct report_out *out);
+void report_text(struct report_out *out, const char *bytes, size_t n);
 /* A sentence at the end of the report. */
 void report_note(struct report_out *out, const char *fmt, ...) PRINTF(2, 3);
 /* The same, and the report is known not to be all there was: the exit status says so too. */
