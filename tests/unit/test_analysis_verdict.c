@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Report `verdict` on recordings that are made up here, each of a folder with a manifest: what it
+ * says of them was worked out by hand. The real fences are in tests/golden.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "reportkit.h"
+#include "test.h"
+
+#define S NSEC_PER_SEC
+#define MS NSEC_PER_MSEC
+#define AT (1000 * S) /* when the trigger fires */
+#define LEADER "scoutfs f.aaaaaa.r.111111"
+#define CLIENT "scoutfs f.aaaaaa.r.222222"
+#define LEADER_RID UINT64_C(0x1111111111111111)
+#define CLIENT_RID UINT64_C(0x2222222222222222)
+
+static struct {
+	char path[64];
+	struct bundle *bundle;
+	struct recording opened;
+} made;
+
+static void save(const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", made.path, name);
+	f = fopen(path, "w");
+	if (!f || fputs(text, f) < 0 || fclose(f) != 0)
+		kit_die("cannot write", path);
+}
+
+static void make_formats(void)
+{
+	static const char conn[] = "u64 fsid, u64 rid, u64 flags, u64 c_rid, u32 sockname_addr, "
+				   "u16 sockname_port, u32 peername_addr, u16 peername_port, "
+				   "u64 listening_conn";
+	static const char net[] = "u64 fsid, u64 rid, u32 name_addr, u16 name_port, u32 peer_addr, "
+				  "u16 peer_port, u8 nh_cmd, u8 nh_flags, u8 nh_error";
+	static const char quorum[] = "u64 fsid, u64 rid, u64 term, u8 type, int nr";
+
+	kit_format("scoutfs", "scoutfs_conn_shutdown_queued", conn);
+	kit_format("scoutfs", "scoutfs_conn_destroy_start", conn);
+	kit_format("scoutfs", "scoutfs_net_send_message", net);
+	kit_format("scoutfs", "scoutfs_net_recv_message", net);
+	kit_format("scoutfs", "scoutfs_quorum_send_message", quorum);
+	kit_format("scoutfs", "scoutfs_quorum_recv_message", quorum);
+	kit_format("scoutfs", "scoutfs_server_client_up", "u64 fsid, u64 rid, s64 c_rid");
+	kit_formats_done();
+}
+
+/* @stop: what the manifest has there, with ' for "; @sysfs: NULL, or the copy of /sys. */
+static void begin(const char *stop, const char *sysfs)
+{
+	CLEANUP(text_free) struct text manifest = {0};
+	char context[128];
+
+	(void)snprintf(made.path, sizeof(made.path), "/tmp/scoutfs-trace-test.XXXXXX");
+	if (!mkdtemp(made.path))
+		kit_die("mkdtemp", made.path);
+	text_printf(&manifest,
+		    "{'format':'scoutfs-trace-bundle','version':1,'complete':true,'stop':{%s,"
+		    "'monotonic_ns':%" PRIu64 "},'kernel':'6.1.0','tool_version':'0.1.0',"
+		    "'created_monotonic_ns':%" PRIu64 ",'clocks':{'anchors':[{'when':'start',"
+		    "'monotonic_ns':%" PRIu64 ",'realtime_ns':%" PRIu64 ",'bound_ns':250}]},"
+		    "'sources':[{'name':'ftrace','status':'ok','why':'','records':7,'lost':3,"
+		    "'lost_is_lower_bound':true,'first_monotonic_ns':%" PRIu64
+		    ",'last_monotonic_ns':%" PRIu64 ",'gaps':[{'kind':'retention'},"
+		    "{'kind':'fault','reason':'ring full'},{'kind':'fault','reason':'again'}]},"
+		    "{'name':'packets','status':'failed','why':'no such device','records':0,"
+		    "'lost':0,'gaps':[]}]}",
+		    stop, AT, AT - 100 * S, AT - 100 * S, 1700000000 * S, AT - 90 * S, AT + S);
+	for (char *c = manifest.s; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	save("manifest.json", text_c(&manifest));
+	if (sysfs) {
+		(void)snprintf(context, sizeof(context), "%s/context", made.path);
+		(void)mkdir(context, 0700);
+		(void)snprintf(context, sizeof(context), "%s/context/end", made.path);
+		(void)mkdir(context, 0700);
+		save("context/end/scoutfs-sysfs.txt", sysfs);
+	}
+	make_formats();
+	if (bundle_open(made.path, &made.bundle, &kit.err) < 0 ||
+	    recording_open(made.bundle, &made.opened, &kit.err) < 0)
+		kit_die("bundle", kit.err.text);
+	kit.rec.bundle = made.bundle;
+	kit.rec.clocks = made.opened.clocks;
+	kit.rec.triggered = made.opened.triggered;
+	kit.rec.trigger = made.opened.trigger;
+	kit.rec.trigger_text = made.opened.trigger_text;
+	kit.rec.trigger_ns = made.opened.trigger_ns;
+	kit_open(&analysis_verdict);
+}
+
+static void end(void)
+{
+	struct err e = {0};
+
+	kit_done();
+	recording_done(&made.opened);
+	bundle_freep(&made.bundle);
+	kit_forget();
+	if (file_remove_tree_at(AT_FDCWD, made.path, &e) < 0)
+		printf("# %s\n", e.text);
+}
+
+static void line_of(unsigned int facility, uint64_t ns, const char *text)
+{
+	analysis_verdict.log(kit.self, &(struct log_line){.ns = ns,
+							  .level = 6,
+							  .facility = facility,
+							  .text = text,
+							  .bytes = strlen(text)});
+}
+
+static void line(uint64_t ns, const char *text)
+{
+	line_of(0, ns, text);
+}
+
+static struct wire_addr addr(const char *ip, uint16_t port)
+{
+	struct wire_addr a;
+
+	if (!wire_addr_parse(ip, port, &a))
+		kit_die("address", ip);
+	return a;
+}
+
+static void datagram(uint64_t ns, const char *from, const char *to, unsigned int slot,
+		     unsigned int type, uint64_t term)
+{
+	analysis_verdict.datagram(kit.self, &(struct datagram){.ns = ns,
+							       .source = addr(from, 19700),
+							       .destination = addr(to, 19700),
+							       .quorum = {.term = term,
+									  .type = (uint8_t)type,
+									  .from = (uint8_t)slot}});
+}
+
+/* Between a client at 10.0.0.2:5000 and the server at 10.0.0.1:19700. */
+static void message(uint64_t ns, bool from_client, unsigned int command, bool response,
+		    uint64_t rid)
+{
+	struct tcpflow_connection c = {.number = 1,
+				       .ends = {addr("10.0.0.2", 5000), addr("10.0.0.1", 19700)},
+				       .server = 1};
+	uint8_t data[WIRE_GREETING_BYTES];
+
+	wire_greeting_write(&(struct wire_greeting){.rid = rid}, data);
+	analysis_verdict.message(kit.self, &c,
+				 &(struct tcpflow_message){.from = !from_client,
+							   .header_ns = ns,
+							   .last_ns = ns,
+							   .header = {.command = (uint8_t)command,
+								      .response = response},
+							   .data = data,
+							   .data_bytes = sizeof(data)});
+}
+
+static const char *value(const char *about)
+{
+	const struct table *t = kit_table("verdict");
+
+	return kit_str(t, kit_row(t, "about", about), "what");
+}
+
+static bool says(const char *about, const char *words)
+{
+	if (strstr(value(about), words))
+		return true;
+	printf("# \"%s\" says \"%s\"\n", about, value(about));
+	return false;
+}
+
+/* The row of the sequence with these words; SIZE_MAX: none. */
+static size_t step(const char *words)
+{
+	const struct table *t = kit_table("sequence");
+
+	for (size_t i = 0; i < t->row_count; i++)
+		if (strstr(kit_str(t, i, "what"), words))
+			return i;
+	return SIZE_MAX;
+}
+
+static int64_t step_offset(const char *words)
+{
+	return (int64_t)kit_u64(kit_table("sequence"), step(words), "from_trigger_ns");
+}
+
+#define FENCE ": client 10.0.0.2:5000 reconnect timed out, fencing"
+#define FENCE_STOP "'reason':'trigger','trigger':'reconnect-timeout','text':'" LEADER FENCE "'"
+/* 10.0.0.1 is 167772161, 10.0.0.2 is 167772162 */
+#define LOST                                                                                     \
+	"fsid=0xaaaaaaaaaaaaaaaa rid=0x1111111111111111 flags=0xd c_rid=0x2222222222222222 "     \
+	"sockname_addr=167772161 sockname_port=19700 peername_addr=167772162 peername_port=5000" \
+	" listening_conn=1"
+
+static void fence_with_loss(void)
+{
+	kit_event("scoutfs_conn_shutdown_queued", AT - 20500 * MS, 0, 1, LOST);
+	line(AT - 20499 * MS, LEADER ": server closing 10.0.0.1:19700 -> 10.0.0.2:5000");
+	line(AT, LEADER FENCE);
+}
+
+static void a_client_that_fell_silent(void)
+{
+	begin(FENCE_STOP, NULL);
+	line(AT - 90 * S, LEADER ": server starting at 10.0.0.1:19700");
+	message(AT - 45 * S, true, WIRE_LOCK, false, 0);
+	message(AT - 44 * S, false, WIRE_LOCK, true, 0);
+	datagram(AT - 50 * MS, "10.0.0.1", "10.0.0.2", 0, WIRE_HEARTBEAT, 7);
+	fence_with_loss();
+	line(AT + 1500 * MS,
+	     LEADER ": successfully reclaimed resources for fenced rid 2222222222222222");
+	CHECK_STR(value("verdict"),
+		  "Node 10.0.0.2:5000 (rid 2222222222222222) was fenced by the server "
+		  "10.0.0.1:19700 (rid 1111111111111111, quorum slot 0, term 7) 20.50 s after its "
+		  "connection was lost; it never came back. The leader's heartbeats went on all "
+		  "the time.");
+	CHECK(says("cause", "Probably its host was down or its network cut: nothing had come from "
+			    "it for 24.50 s"));
+	CHECK_STR(value("took"), "last message from it to loss 24.50 s; loss to fence 20.50 s "
+				 "(reconnect window 20 s: passed); fence to reclaimed 1.50 s");
+	CHECK(says("seen from", "the leader's side"));
+	CHECK_EQ(step_offset("from it to the server: LOCK request"), -45 * (int64_t)S);
+	CHECK_EQ(step_offset("from the server to it: LOCK response"), -44 * (int64_t)S);
+	CHECK_EQ(step_offset("connection is lost"), -20500 * (int64_t)MS);
+	CHECK_EQ(step_offset("reconnect timed out"), 0);
+	CHECK_EQ(step_offset("reclaimed"), 1500 * (int64_t)MS);
+	CHECK(step("reclaimed") > step("reconnect timed out"));
+	/* 1700000000 s are 2023-11-14T22:13:20Z, a hundred seconds before it. */
+	CHECK(says("trigger", "reconnect-timeout, 2023-11-14T22:15:00"));
+	CHECK(says("trigger", "100 s after start") || says("trigger", "1 min 40 s after start"));
+	end();
+}
+
+static void a_client_that_was_cut_off(void)
+{
+	begin(FENCE_STOP, NULL);
+	fence_with_loss();
+	for (unsigned int i = 0; i < 118; i++)
+		datagram(AT - 18 * S + i * 100 * MS, "10.0.0.2", "10.0.0.1", 2, WIRE_REQUEST_VOTE,
+			 2 + i);
+	CHECK(says("verdict", "Node 10.0.0.2:5000 (rid 2222222222222222, quorum slot 2)"));
+	CHECK(says("cause", "Probably it was alive and cut off from the leader: it asked 118 times "
+			    "for votes, up to term 119."));
+	CHECK(step("quorum slot 2 asks for votes 118 times, terms 2 to 119") != SIZE_MAX);
+	end();
+}
+
+static void a_client_that_was_unmounted_by_force(void)
+{
+	begin(FENCE_STOP, "/sys/fs/scoutfs/f.aaaaaa.r.222222/mount_options/quorum_slot_nr: 4\n"
+			  "/sys/fs/scoutfs/f.aaaaaa.r.222222/rid: 2222222222222222\n");
+	line(AT - 20501 * MS, CLIENT " warning: forcing unmount, can return errors and lose "
+				     "unsynced data");
+	fence_with_loss();
+	CHECK(says("verdict", "quorum slot 4)"));
+	CHECK(says("cause", "unmounted by force (umount -f) 1.0 ms before"));
+	CHECK(says("seen from", "both sides"));
+	end();
+}
+
+static void a_client_that_came_back(void)
+{
+	begin(FENCE_STOP, NULL);
+	fence_with_loss();
+	message(AT - 20 * S, true, WIRE_GREETING, false, CLIENT_RID);
+	CHECK(says("verdict", "it came back 500.0 ms after the loss"));
+	end();
+}
+
+/* Without events the log's own line tells of the loss. */
+static void a_fence_in_the_log_alone(void)
+{
+	begin(FENCE_STOP, NULL);
+	line(AT - 21 * S, LEADER ": server closing 10.0.0.1:19700 -> 10.0.0.2:5000");
+	line(AT - 20 * S, LEADER ": server closing 10.0.0.1:19700 -> 10.0.0.3:5000");
+	line(AT, LEADER FENCE);
+	CHECK(says("verdict", "21.00 s after its connection was lost."));
+	CHECK_STR(value("cause"), "(none)");
+	CHECK(says("took", "not reclaimed in this recording"));
+	end();
+	/* And the manifest alone. */
+	begin(FENCE_STOP, NULL);
+	CHECK(says("verdict", "Node 10.0.0.2:5000 was fenced by the server f.aaaaaa.r.111111; when "
+			      "its connection was lost is not in what is shown here."));
+	CHECK_EQ(step_offset("reconnect timed out"), 0);
+	end();
+}
+
+static void a_leader_that_died(void)
+{
+	begin("'reason':'trigger','trigger':'leader-fence','text':'" LEADER
+	      ": fencing previous leader f.aaaaaa.r.222222 at term 3 in slot 2 with address "
+	      "10.0.0.2:19700'",
+	      NULL);
+	datagram(AT - 11 * S, "10.0.0.2", "10.0.0.1", 2, WIRE_HEARTBEAT, 3);
+	datagram(AT - 300 * MS, "10.0.0.1", "10.0.0.2", 0, WIRE_REQUEST_VOTE, 4);
+	datagram(AT - 20 * MS, "10.0.0.1", "10.0.0.2", 0, WIRE_HEARTBEAT, 4);
+	line(AT - 10 * MS, LEADER ": server starting at 10.0.0.1:19700");
+	line(AT, LEADER ": fencing previous leader f.aaaaaa.r.222222 at term 3 in slot 2 with "
+			"address 10.0.0.2:19700");
+	CHECK_STR(value("verdict"),
+		  "The previous leader 10.0.0.2:19700 (f.aaaaaa.r.222222, quorum slot 2, term 3) "
+		  "was fenced by the new leader 10.0.0.1:19700 (f.aaaaaa.r.111111, quorum slot 0, "
+		  "term 4) 11.00 s after its last heartbeat.");
+	CHECK(says("cause",
+		   "Probably its host died or lost its network: its heartbeats ended 11.00 "
+		   "s before"));
+	CHECK(says("took", "last heartbeat to new server 10.99 s"));
+	CHECK(says("took", "new server to fence 10.0 ms"));
+	CHECK_EQ(step_offset("last heartbeat of the old leader"), -11 * (int64_t)S);
+	CHECK_EQ(step_offset("asks for votes in term 4"), -300 * (int64_t)MS);
+	end();
+}
+
+static void a_node_that_did_not_come_for_recovery(void)
+{
+	begin("'reason':'trigger','trigger':'recovery-timeout','text':'" LEADER
+	      " error: 30000 ms recovery timeout expired for client rid 2222222222222222, fencing'",
+	      NULL);
+	line(AT - 31 * S, LEADER ": server starting at 10.0.0.1:19700");
+	line(AT, LEADER " error: 30000 ms recovery timeout expired for client rid "
+			"2222222222222222, fencing");
+	CHECK(says("verdict", "Node rid 2222222222222222 was fenced by the new server "
+			      "10.0.0.1:19700 (f.aaaaaa.r.111111): it did not come back for "
+			      "recovery within 30.00 s; the server had started 31.00 s before."));
+	end();
+}
+
+static void other_triggers_say_what_they_mean(void)
+{
+	begin("'reason':'trigger','trigger':'quorum-dead','text':'" CLIENT
+	      " error: quorum service saw error -5, shutting down.'",
+	      NULL);
+	line(AT, CLIENT " error: quorum service saw error -5, shutting down.");
+	CHECK(says("verdict", "The mount f.aaaaaa.r.222222 left the quorum because of an error"));
+	CHECK(says("seen from", "the node itself"));
+	end();
+
+	begin("'reason':'trigger','trigger':'client-disconnected','text':'" CLIENT
+	      ": client disconnected 10.0.0.2:5000 -> 10.0.0.1:19700'",
+	      NULL);
+	message(AT - 30 * S, false, WIRE_GET_ROOTS, true, 0);
+	for (unsigned int i = 0; i < 30; i++)
+		kit_event("scoutfs_quorum_send_message", AT - 14 * S + i * 320 * MS, 0, 1,
+			  i % 2 ? "rid=0x2222222222222222 term=9 type=0 nr=-1"
+				: "rid=0x2222222222222222 term=8 type=0 nr=-1");
+	line(AT, CLIENT ": client disconnected 10.0.0.2:5000 -> 10.0.0.1:19700");
+	CHECK(says("verdict", "The mount 10.0.0.2:5000 (rid 2222222222222222) lost its connection "
+			      "to the server."));
+	CHECK(says("cause", "Probably this node was cut off: it asked 30 times for votes, up to "
+			    "term 9."));
+	CHECK(says("seen from", "the client's side"));
+	CHECK_EQ(step_offset("from the server to it: GET_ROOTS response"), -30 * (int64_t)S);
+	end();
+
+	begin("'reason':'trigger','trigger':'oops','text':'watchdog: BUG: soft lockup - CPU#1'",
+	      NULL);
+	line_of(3, AT, "watchdog: BUG: soft lockup - CPU#1");
+	CHECK(says("verdict", "The kernel of this host is in trouble: watchdog: BUG: soft lockup"));
+	end();
+
+	begin("'reason':'trigger','trigger':'event:scoutfs:scoutfs_conn_shutdown_queued','text':"
+	      "'f.aaaaaa.r.111111 flags 0xd'",
+	      NULL);
+	kit_event("scoutfs_conn_shutdown_queued", AT - MS, 0, 1, LOST);
+	CHECK(says("verdict", "It concerns 10.0.0.2:5000 (rid 2222222222222222)") ||
+	      says("verdict", "10.0.0.2:5000"));
+	end();
+
+	begin("'reason':'trigger','trigger':'log:something of mine','text':'mine'", NULL);
+	CHECK(says("verdict", "The trigger log:something of mine fired."));
+	CHECK_STR(value("saw"), "mine");
+	end();
+}
+
+static void without_a_trigger(void)
+{
+	begin("'reason':'signal','trigger':null,'text':'SIGINT'", NULL);
+	line(AT - 50 * S, LEADER ": server ready at 10.0.0.1:19700");
+	CHECK(says("verdict", "Nothing that looks like a fence"));
+	CHECK(says("trigger", "none; ended by signal (SIGINT)"));
+	end();
+
+	begin("'reason':'signal','trigger':null,'text':'SIGINT'", NULL);
+	line(AT - 60 * S, LEADER ": server closing 10.0.0.1:19700 -> 10.0.0.2:5000");
+	line(AT - 39 * S, LEADER FENCE);
+	line(AT - 5 * S, CLIENT " error: quorum service saw error -67, shutting down.");
+	CHECK(says("verdict", "No trigger fired, but: Node 10.0.0.2:5000 was fenced"));
+	CHECK(says("verdict", "21.00 s after its connection was lost"));
+	CHECK_EQ(step_offset("reconnect timed out"), -39 * (int64_t)S);
+	end();
+}
+
+static void what_was_recorded(void)
+{
+	const struct table *t;
+
+	begin(FENCE_STOP, NULL);
+	t = kit_table("completeness");
+	CHECK_EQ(t->row_count, 2);
+	CHECK_EQ((int64_t)kit_u64(t, 0, "first_ns"), -90 * (int64_t)S);
+	CHECK_EQ((int64_t)kit_u64(t, 0, "last_ns"), (int64_t)S);
+	CHECK_EQ(kit_u64(t, 0, "lost"), 3);
+	CHECK_STR(kit_str(t, 0, "remark"), "lost at least that: ring full, and 1 more");
+	CHECK_STR(kit_str(t, 1, "remark"), "no such device");
+	CHECK_EQ(t->rows[1]->mark, ROW_BAD);
+	CHECK(!kit_cell(t, 1, "first_ns")->known);
+	end();
+}
+
+static void commands_to_go_on_with(void)
+{
+	char want[256];
+	const struct table *t;
+
+	begin(FENCE_STOP, NULL);
+	fence_with_loss();
+	t = kit_table("next");
+	(void)snprintf(want, sizeof(want), "scoutfs-trace report %s timeline --from -23s --to -18s",
+		       made.path);
+	CHECK_STR(kit_str(t, 0, "command"), want);
+	(void)snprintf(want, sizeof(want),
+		       "scoutfs-trace report %s connections --peer 10.0.0.2:5000", made.path);
+	CHECK_STR(kit_str(t, 1, "command"), want);
+	end();
+}
+
+/* Anybody may write to /dev/kmsg; only the kernel's own words count. */
+static void a_forged_line_changes_nothing(void)
+{
+	begin("'reason':'signal','trigger':null,'text':'SIGINT'", NULL);
+	line_of(1, AT - S, LEADER FENCE);
+	CHECK(says("verdict", "Nothing that looks like a fence"));
+	end();
+}
+
+static void a_flood_is_bounded_and_told(void)
+{
+	const struct table *t;
+
+	begin(FENCE_STOP, NULL);
+	message(AT - 46 * S, true, WIRE_STATFS, false, 0);
+	for (unsigned int i = 0; i < 5000; i++) {
+		struct tcpflow_connection c = {
+			.ends = {addr("10.0.9.9", (uint16_t)(i + 1)), addr("10.0.0.1", 19700)}};
+		char text[128];
+
+		analysis_verdict.message(kit.self, &c,
+					 &(struct tcpflow_message){.header_ns = AT - 45 * S + i});
+		(void)snprintf(text, sizeof(text),
+			       LEADER ": server closing 10.0.0.1:19700 -> 10.0.9.9:%u", i + 1);
+		line(AT - 40 * S + i, text);
+		line(AT - 30 * S, LEADER " error: error -5 committing log merge");
+	}
+	message(AT - 35 * S, true, WIRE_LOCK, false, 0);
+	fence_with_loss();
+	CHECK(says("verdict", "20.50 s after"));
+	CHECK(step("LOCK request") != SIZE_MAX);
+	CHECK(kit_table("sequence")->row_count <= 9);
+	t = kit_table("completeness");
+	CHECK(t->note_count >= 2);
+	end();
+}
+
+static void times_and_numbers_of_any_size(void)
+{
+	begin(FENCE_STOP, NULL);
+	line(UINT64_MAX, LEADER FENCE);
+	line(0, LEADER FENCE);
+	line(0, LEADER ": longest quorum heartbeat recv delay of 9223372036854775807 sec");
+	message(UINT64_MAX, true, 255, true, UINT64_MAX);
+	message(0, true, 255, true, 0);
+	datagram(UINT64_MAX, "10.0.0.1", "10.0.0.2", 255, 255, UINT64_MAX);
+	datagram(0, "10.0.0.1", "10.0.0.2", 255, WIRE_REQUEST_VOTE, UINT64_MAX);
+	kit_event("scoutfs_conn_shutdown_queued", UINT64_MAX, 0, 1, LOST);
+	kit_event("scoutfs_conn_shutdown_queued", 0, 0, 1, LOST);
+	kit_event("scoutfs_quorum_recv_message", 5, 0, 1, "rid=1 type=2 nr=-2147483648");
+	CHECK(says("verdict", "Node 10.0.0.2:5000"));
+	end();
+}
+
+TEST_MAIN(TEST(a_client_that_fell_silent), TEST(a_client_that_was_cut_off),
+	  TEST(a_client_that_was_unmounted_by_force), TEST(a_client_that_came_back),
+	  TEST(a_fence_in_the_log_alone), TEST(a_leader_that_died),
+	  TEST(a_node_that_did_not_come_for_recovery), TEST(other_triggers_say_what_they_mean),
+	  TEST(without_a_trigger), TEST(what_was_recorded), TEST(commands_to_go_on_with),
+	  TEST(a_forged_line_changes_nothing), TEST(a_flood_is_bounded_and_told),
+	  TEST(times_and_numbers_of_any_size))
