@@ -23,7 +23,7 @@
 
 #include "print_program.h"
 
-#define TEXT_BYTES_MAX 262144
+#define TEXT_BYTES_MAX 65536 /* the longest of Linux 6.18 has 5523 */
 #define WORD_BYTES 256
 #define NESTING_MAX 64
 #define OPERATORS_MAX 256 /* between two commas */
@@ -37,6 +37,7 @@ struct lexer {
 	const char *at;
 	const struct event_format *format;
 	unsigned int nesting, operators;
+	uint32_t operands; /* of all, each of which the library keeps some 100 bytes of */
 };
 
 static bool expression(struct lexer *l);
@@ -226,6 +227,7 @@ static bool operand(struct lexer *l)
 	bool ok;
 	char c;
 
+	l->operands++;
 	if (++l->nesting > NESTING_MAX)
 		return false;
 	for (c = next_char(l); c && strchr("!~-+", c); c = next_char(l)) {
@@ -305,22 +307,26 @@ static bool expression(struct lexer *l)
 
 /**
  * print_gate_parse() - may libtraceevent parse this format?
+ *
+ * Return: 0 if not; else what it costs: a number of operands, 1 or more.
  */
-bool print_gate_parse(const struct event_format *f)
+uint32_t print_gate_parse(const struct event_format *f)
 {
-	struct lexer l = {.at = f->print_fmt, .format = f};
+	struct lexer l = {.at = f->print_fmt, .format = f, .operands = 1};
 
 	if (!f->is_whole || f->text.n > TEXT_BYTES_MAX)
-		return false;
+		return 0;
 	for (size_t i = 0; i < f->text.n; i++) {
 		char c = f->text.s[i];
 
 		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
-			return false;
+			return 0;
 	}
 	if (next_char(&l) != '"' || !strings(&l))
-		return false;
-	return !next_char(&l) || (take_char(&l, ',') && list(&l, '\0'));
+		return 0;
+	if (next_char(&l) && !(take_char(&l, ',') && list(&l, '\0')))
+		return 0;
+	return l.operands;
 }
 
 /* ---- the tree ---- */

@@ -13,8 +13,9 @@
 #include "bundle.h"
 
 #define TRACE_TYPE_UNKNOWN 0xffff /* no format has this id */
-#define TRACE_TYPE_GAP 0xfffe /* no event: the kernel lost some here; .bytes of them, 0: unknown \
-			       */
+#define TRACE_TYPE_GAP                                                            \
+	0xfffe /* no event: the kernel lost some here; .bytes of them, 0: unknown \
+		*/
 #define TRACE_TYPES_MAX 0xfff0
 
 struct trace_event {

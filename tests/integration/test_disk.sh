@@ -58,7 +58,7 @@ no_room() {
 }
 ok "less room than twice the budget: said before anything is recorded" no_room
 refused_at_start() { # ERROR WORDS
-	bundle= rec_pid=
+	bundle="" rec_pid=""
 	: >"$work/rec.out"
 	strace -f -qq -o "$work/strace.log" -e trace=fallocate -e "inject=fallocate:error=$1" \
 		"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --ring-memory 8M --no-heartbeat-wait --duration 100ms \
