@@ -350,6 +350,7 @@ static int read_bundle(struct run *run, struct err *e)
 	int r;
 
 	sandbox_doing(run->sandbox, -1, "the bundle");
+	bundle_on_progress(run->bundle, say_progress, run);
 	r = bundle_index(run->bundle, e);
 	if (r < 0)
 		return not_usage(r);
