@@ -240,7 +240,24 @@ static void suggests_what_was_meant(void)
 	CHECK(!nearest_name("record", names, 0));
 }
 
-TEST_MAIN(TEST(error_is_a_sentence), TEST(error_may_be_unwanted),
+/* Wide characters take two columns, combining ones none; a character is not divided. */
+static void text_knows_its_columns(void)
+{
+	static const char wide[] = "\xe4\xb8\xad\xe4\xb8\xad"; /* two of U+4E2D */
+	static const char combined[] = "e\xcc\x81x";	       /* e, U+0301, x */
+
+	CHECK_EQ(text_width("abc", 3), 3);
+	CHECK_EQ(text_width(wide, 6), 4);
+	CHECK_EQ(text_width(combined, 4), 2);
+	CHECK_EQ(text_fitting("abc", 3, 2), 2);
+	CHECK_EQ(text_fitting(wide, 6, 4), 6);
+	CHECK_EQ(text_fitting(wide, 6, 3), 3);
+	CHECK_EQ(text_fitting(wide, 6, 1), 0);
+	CHECK_EQ(text_fitting(combined, 4, 1), 3);
+	CHECK_EQ(text_fitting("", 0, 5), 0);
+}
+
+TEST_MAIN(TEST(text_knows_its_columns), TEST(error_is_a_sentence), TEST(error_may_be_unwanted),
 	  TEST(error_is_cut_between_characters), TEST(text_grows), TEST(text_remembers_failure),
 	  TEST(whole_numbers), TEST(sizes), TEST(durations), TEST(times_of_day),
 	  TEST(amounts_for_people), TEST(durations_for_people), TEST(suggests_what_was_meant))
