@@ -15,19 +15,21 @@ enum report_format { REPORT_TEXT, REPORT_CSV, REPORT_JSON };
 /* What is not let through is not seen by any report. Of one kind, any may match; all kinds must. */
 enum report_filter_kind {
 	FILTER_SOURCE, /* trace, packets or log */
-	FILTER_EVENT,  /* SYSTEM, SYSTEM:EVENT or EVENT */
-	FILTER_PID,
-	FILTER_COMM, /* name of a process, as the kernel has it: 15 bytes */
+	FILTER_EVENT,  /* SYSTEM, SYSTEM:EVENT or EVENT; with * and ? */
+	FILTER_PID,    /* numbers: 1,4-7 */
+	FILTER_COMM,   /* name of a process, as the kernel has it: 15 bytes; with * and ? */
 	FILTER_CPU,
+	FILTER_RID,   /* a mount: all of its rid, six digits, or f.xxxxxx.r.xxxxxx */
 	FILTER_PEER,  /* a side of a connection: IP:PORT or IP */
 	FILTER_WHERE, /* a condition on the fields of trace events; of these, all must hold */
 };
 
 struct report_filter {
 	enum report_filter_kind kind;
-	const char *text;      /* as written */
-	uint64_t number;       /* PID, CPU */
-	struct wire_addr peer; /* PEER; port 0: any */
+	const char *text;		/* as written */
+	uint64_t number;		/* PID, CPU: the first; RID: the bits that count */
+	uint64_t mask, fsid, fsid_mask; /* RID; mask 0 of the fsid: any */
+	struct wire_addr peer;		/* PEER; port 0: any */
 };
 
 /* Plain data, const from parsing on. Strings belong to argv. */

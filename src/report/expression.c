@@ -594,7 +594,7 @@ static int no_such_field(const struct expression *x, const struct test *t, struc
 		near = nearest_name(t->name, names, count);
 	if (near)
 		return complain(x->text, t->name_at, e,
-				"no event has a field '%s'; did you mean '%s'?", t->name, near);
+				"no event has a field '%s' (did you mean '%s'?)", t->name, near);
 	return complain(x->text, t->name_at, e, "no event has a field '%s'", t->name);
 }
 

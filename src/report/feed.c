@@ -267,19 +267,52 @@ static int run_trace(struct feed *f, uint64_t until_ns, struct err *e)
 
 /* ---- packets ---- */
 
+/*
+ * With a filter for greetings a connection is kept back until one that it lets through was seen:
+ * its .user says how it began meanwhile. NULL: it is shown.
+ */
+static enum tcpflow_begin begins[] = {TCPFLOW_BEGIN_SYN, TCPFLOW_BEGIN_MIDSTREAM,
+				      TCPFLOW_BEGIN_GREETING};
+
+static void show_connection(struct feed *f, struct tcpflow_connection *k, enum tcpflow_begin how)
+{
+	k->user = NULL;
+	EACH_CLIENT(f, c)
+	if (c->ops->begin)
+		c->ops->begin(c->self, k, how);
+}
+
 static void flow_begin(void *arg, struct tcpflow_connection *k, enum tcpflow_begin how)
 {
 	struct feed *f = arg;
 
-	EACH_CLIENT(f, c)
-	if (c->ops->begin)
-		c->ops->begin(c->self, k, how);
+	if (f->config->filter.greeting)
+		k->user = &begins[how];
+	else
+		show_connection(f, k, how);
+}
+
+/* Is it shown, now or since before? */
+static bool greets(struct feed *f, struct tcpflow_connection *k, const struct tcpflow_message *m)
+{
+	struct wire_greeting g;
+
+	if (!k->user)
+		return true;
+	if (m->header.command != WIRE_GREETING ||
+	    !wire_greeting_parse(m->data, m->data_bytes, &g) ||
+	    !f->config->filter.greeting(f->config->filter.arg, &g))
+		return false;
+	show_connection(f, k, *(enum tcpflow_begin *)k->user);
+	return true;
 }
 
 static void flow_message(void *arg, struct tcpflow_connection *k, const struct tcpflow_message *m)
 {
 	struct feed *f = arg;
 
+	if (!greets(f, k, m))
+		return;
 	EACH_CLIENT(f, c)
 	if (c->ops->message)
 		c->ops->message(c->self, k, m);
@@ -289,6 +322,8 @@ static void flow_gap(void *arg, struct tcpflow_connection *k, const struct tcpfl
 {
 	struct feed *f = arg;
 
+	if (k->user)
+		return;
 	EACH_CLIENT(f, c)
 	if (c->ops->gap)
 		c->ops->gap(c->self, k, g);
@@ -298,6 +333,8 @@ static void flow_end(void *arg, struct tcpflow_connection *k, uint64_t ns, enum 
 {
 	struct feed *f = arg;
 
+	if (k->user)
+		return;
 	EACH_CLIENT(f, c)
 	if (c->ops->end)
 		c->ops->end(c->self, k, ns, how);

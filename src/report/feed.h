@@ -21,6 +21,8 @@ struct feed_filter {
 	const uint8_t *event_types; /* [events.count]; NULL: all */
 	const uint64_t *cpus;	    /* as trace_feed_config.cpus */
 	bool (*connection)(const void *arg, const struct wire_addr *a, const struct wire_addr *b);
+	/* Connections are shown from the greeting on that this is true of; NULL: all. */
+	bool (*greeting)(const void *arg, const struct wire_greeting *g);
 	const void *arg;
 };
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * --source, --event, --pid, --comm, --cpu, --where and --peer.
+ * --source, --event, --pid, --comm, --cpu, --where, --rid and --peer.
  *
  * The words are parsed by cmd through report_filter_parse(), before a bundle is opened; what they
  * mean in this recording (which ids an event has, which pids a name) is found here, once, so that
  * the feed has but a look into a table for each event. Of one kind any may match, all kinds must;
  * --event, --pid, --comm, --cpu and --where are about trace events, --peer about packets, and
- * neither hides the other nor the kernel log: --source does that.
+ * neither hides the other nor the kernel log: --source does that. --rid is about both: events that
+ * have it in any field, connections whose greeting named it.
  */
 #include "filter.h"
 
@@ -49,12 +50,98 @@ static int parse_peer(const char *s, struct report_filter *f, struct err *e)
 		       f->text);
 }
 
-static int parse_number(const char *option, uint64_t most, struct report_filter *f, struct err *e)
+typedef int (*number_fn)(struct filter *f, uint64_t number, struct err *e);
+
+/* Each number of "1,4-7"; @fn NULL: only look whether it is one. The text is the user's own. */
+static int each_number(struct filter *f, const char *text, uint64_t most, number_fn fn,
+		       struct err *e)
 {
-	if (parse_u64(f->text, &f->number) < 0 || f->number > most)
-		return err_set(e, -EINVAL, "--%s: '%s' is not a number from 0 to %llu", option,
-			       f->text, (unsigned long long)most);
+	const char *at = text;
+
+	for (;;) {
+		uint64_t from, to;
+		char *end;
+
+		if (*at < '0' || *at > '9')
+			return -EINVAL;
+		errno = 0;
+		from = to = strtoull(at, &end, 10);
+		if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+			to = strtoull(end + 1, &end, 10);
+		if (errno || to < from || to > most || to - from > UINT16_MAX)
+			return -EINVAL;
+		for (uint64_t i = from; fn && i <= to; i++) {
+			int r = fn(f, i, e);
+
+			if (r < 0)
+				return r;
+		}
+		if (!*end)
+			return 0;
+		if (*end != ',')
+			return -EINVAL;
+		at = end + 1;
+	}
+}
+
+static int parse_numbers(const char *option, uint64_t most, struct report_filter *f, struct err *e)
+{
+	if (each_number(NULL, f->text, most, NULL, NULL) < 0)
+		return err_set(e, -EINVAL,
+			       "--%s: '%s' is not a number from 0 to %llu, nor several as in 1,4-7",
+			       option, f->text, (unsigned long long)most);
+	f->number = strtoull(f->text, NULL, 10);
 	return 0;
+}
+
+/* @digits of them; the text must go on as @rest says. */
+static bool parse_hex(const char **at, size_t digits, uint64_t *ret)
+{
+	char hex[17] = {0};
+
+	if (digits > 16 || strspn(*at, "0123456789abcdefABCDEF") < digits)
+		return false;
+	memcpy(hex, *at, digits);
+	*ret = strtoull(hex, NULL, 16);
+	*at += digits;
+	return true;
+}
+
+/* A whole rid, its first six digits, or both beginnings as the kernel log has them. */
+static int parse_rid(struct report_filter *f, struct err *e)
+{
+	const uint64_t top = UINT64_C(0xffffff) << 40;
+	const char *at = f->text;
+	size_t digits;
+
+	if (str_starts(at, "f.")) {
+		at += 2;
+		if (parse_hex(&at, 6, &f->fsid) && str_starts(at, ".r.")) {
+			at += 3;
+			if (parse_hex(&at, 6, &f->number) && !*at) {
+				f->fsid <<= 40;
+				f->number <<= 40;
+				f->fsid_mask = f->mask = top;
+				return 0;
+			}
+		}
+	} else {
+		at += str_starts(at, "0x") ? 2 : 0;
+		digits = strlen(at);
+		if (digits == 6 && parse_hex(&at, 6, &f->number)) {
+			f->number <<= 40;
+			f->mask = top;
+			return 0;
+		}
+		if (digits > 6 && parse_hex(&at, digits, &f->number)) {
+			f->mask = UINT64_MAX;
+			return 0;
+		}
+	}
+	return err_set(e, -EINVAL,
+		       "--rid: '%s' is no rid; write all 16 hex digits, the first six, or "
+		       "f.xxxxxx.r.xxxxxx as the kernel log does",
+		       f->text);
 }
 
 static int parse_source(struct report_filter *f, struct err *e)
@@ -72,9 +159,8 @@ static int parse_source(struct report_filter *f, struct err *e)
 static int check_expression(const char *s, struct err *e)
 {
 	CLEANUP(expression_freep) struct expression *x = NULL;
-	int r = expression_parse(s, &x, e);
 
-	return r < 0 ? err_context(e, "--where") : 0;
+	return expression_parse(s, &x, e);
 }
 
 /**
@@ -92,9 +178,11 @@ int report_filter_parse(enum report_filter_kind kind, const char *s, struct repo
 	if (kind == FILTER_SOURCE)
 		r = parse_source(&f, e);
 	else if (kind == FILTER_PID)
-		r = parse_number("pid", INT32_MAX, &f, e);
+		r = parse_numbers("pid", INT32_MAX, &f, e);
 	else if (kind == FILTER_CPU)
-		r = parse_number("cpu", UINT16_MAX, &f, e);
+		r = parse_numbers("cpu", UINT16_MAX, &f, e);
+	else if (kind == FILTER_RID)
+		r = parse_rid(&f, e);
 	else if (kind == FILTER_PEER)
 		r = parse_peer(s, &f, e);
 	else if (kind == FILTER_WHERE)
@@ -106,14 +194,18 @@ int report_filter_parse(enum report_filter_kind kind, const char *s, struct repo
 
 /* Meaning. */
 
+/* Whole names, in which * and ? may stand. */
 static bool is_event(const struct event_format *f, const char *words)
 {
 	const char *colon = strchr(words, ':');
+	size_t n = strlen(words), system = colon ? (size_t)(colon - words) : n;
+	bool name;
 
 	if (!colon)
-		return !strcmp(f->system, words) || !strcmp(f->name, words);
-	return strlen(f->system) == (size_t)(colon - words) &&
-	       !strncmp(f->system, words, (size_t)(colon - words)) && !strcmp(f->name, colon + 1);
+		return glob_match(words, n, f->system, strlen(f->system)) ||
+		       glob_match(words, n, f->name, strlen(f->name));
+	name = glob_match(colon + 1, n - system - 1, f->name, strlen(f->name));
+	return name && glob_match(words, system, f->system, strlen(f->system));
 }
 
 static int no_such_event(const struct recording *rec, const char *words, struct err *e)
@@ -163,14 +255,14 @@ static int take_cpu(struct filter *f, uint64_t cpu, struct err *e)
 	return 0;
 }
 
-static int add_pid(struct filter *f, uint32_t pid, struct err *e)
+static int add_pid(struct filter *f, uint64_t pid, struct err *e)
 {
 	uint32_t *more = reallocarray(f->pids, f->pid_count + 1, sizeof(*f->pids));
 
 	if (!more)
 		return err_nomem(e);
 	f->pids = more;
-	more[f->pid_count++] = pid;
+	more[f->pid_count++] = (uint32_t)pid;
 	return 0;
 }
 
@@ -182,7 +274,7 @@ static int take_comm(struct filter *f, const struct recording *rec, const char *
 	for (size_t i = 0; r == 0 && i < rec->comm_count; i++) {
 		const struct comm *c = &rec->comms[i];
 
-		if (c->bytes != strlen(name) || memcmp(c->name, name, c->bytes) != 0)
+		if (!glob_match(name, strlen(name), c->name, c->bytes))
 			continue;
 		found = true;
 		r = add_pid(f, c->pid, e);
@@ -207,7 +299,33 @@ static int take_where(struct filter *f, const struct recording *rec, const char 
 	r = expression_parse(words, &more[f->where_count], e);
 	if (r == 0)
 		r = expression_bind(more[f->where_count++], rec, e);
-	return r < 0 ? err_context(e, "--where") : 0;
+	return r;
+}
+
+/* "rid" of whoever recorded it, "c_rid" of a client, "m_rid" of a mount... */
+static bool is_rid(const struct event_field *f)
+{
+	size_t n = strlen(f->name);
+
+	return f->bytes == 8 && !f->is_array &&
+	       (!strcmp(f->name, "rid") || (n > 4 && !strcmp(f->name + n - 4, "_rid")));
+}
+
+static int settle_rids(struct filter *f, const struct recording *rec, struct err *e)
+{
+	f->rids = calloc((size_t)rec->events.count + 1, sizeof(*f->rids));
+	if (!f->rids)
+		return err_nomem(e);
+	for (uint32_t i = 0; i < rec->events.count; i++) {
+		const struct event_format *format = &rec->events.formats[i];
+		struct filter_rids *rids = &f->rids[i];
+
+		rids->fsid = event_field_of(format, "fsid");
+		for (uint32_t k = 0; k < format->field_count && rids->count < FILTER_RIDS; k++)
+			if (is_rid(&format->fields[k]))
+				rids->fields[rids->count++] = &format->fields[k];
+	}
+	return 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -241,7 +359,7 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 		struct err *e)
 {
 	unsigned int sources = 0;
-	bool pids = false;
+	bool pids = false, rids = false;
 	int r = 0;
 
 	*ret = (struct filter){.config = c};
@@ -250,14 +368,15 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 
 		pids |= f->kind == FILTER_PID || f->kind == FILTER_COMM;
 		ret->peers |= f->kind == FILTER_PEER;
+		rids |= f->kind == FILTER_RID;
 		if (f->kind == FILTER_SOURCE)
 			sources |= 1U << f->number;
 		else if (f->kind == FILTER_EVENT)
 			r = take_event(ret, rec, f->text, e);
 		else if (f->kind == FILTER_CPU)
-			r = take_cpu(ret, f->number, e);
+			r = each_number(ret, f->text, UINT16_MAX, take_cpu, e);
 		else if (f->kind == FILTER_PID)
-			r = add_pid(ret, (uint32_t)f->number, e);
+			r = each_number(ret, f->text, INT32_MAX, add_pid, e);
 		else if (f->kind == FILTER_COMM)
 			r = take_comm(ret, rec, f->text, e);
 		else if (f->kind == FILTER_WHERE)
@@ -265,6 +384,8 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 	}
 	if (sources)
 		ret->left_out = ((1U << FEED_SOURCES) - 1) & ~sources;
+	if (r == 0 && rids)
+		r = settle_rids(ret, rec, e);
 	return r == 0 && pids ? settle_pids(ret, rec, e) : r;
 }
 
@@ -274,6 +395,7 @@ void filter_done(struct filter *f)
 	free(f->pid_fields);
 	free(f->cpus);
 	free(f->pids);
+	free(f->rids);
 	for (size_t i = 0; i < f->where_count; i++)
 		expression_free(f->where[i]);
 	free(f->where);
@@ -291,12 +413,44 @@ static bool let_pid(const struct filter *f, const struct trace_event *e)
 	return f->pid_count && bsearch(&key, f->pids, f->pid_count, sizeof(key), by_number);
 }
 
+static bool is_mount(const struct filter *f, uint64_t fsid, bool has_fsid, uint64_t rid)
+{
+	for (size_t i = 0; i < f->config->filter_count; i++) {
+		const struct report_filter *w = &f->config->filters[i];
+
+		if (w->kind == FILTER_RID && ((rid ^ w->number) & w->mask) == 0 &&
+		    (!w->fsid_mask || (has_fsid && ((fsid ^ w->fsid) & w->fsid_mask) == 0)))
+			return true;
+	}
+	return false;
+}
+
+static bool let_rid(const struct filter *f, const struct trace_event *e)
+{
+	const struct filter_rids *rids = &f->rids[e->type];
+	uint64_t fsid = 0, rid;
+	bool has_fsid = event_field_u64(rids->fsid, e->data, e->bytes, &fsid);
+
+	for (size_t i = 0; i < rids->count; i++)
+		if (event_field_u64(rids->fields[i], e->data, e->bytes, &rid) &&
+		    is_mount(f, fsid, has_fsid, rid))
+			return true;
+	return false;
+}
+
+static bool let_greeting(const void *arg, const struct wire_greeting *g)
+{
+	return is_mount(arg, g->fsid, true, g->rid);
+}
+
 static bool let_event(const void *arg, const struct trace_event *e)
 {
 	const struct filter *f = arg;
 
 	/* Of what has no format nothing is known. */
 	if (e->type >= TRACE_TYPES_MAX || (f->pid_fields && !let_pid(f, e)))
+		return false;
+	if (f->rids && !let_rid(f, e))
 		return false;
 	for (size_t i = 0; i < f->where_count; i++)
 		if (!expression_holds(f->where[i], e))
@@ -330,7 +484,8 @@ static bool let_connection(const void *arg, const struct wire_addr *a, const str
 struct feed_filter filter_feed(const struct filter *f)
 {
 	return (struct feed_filter){
-		.event = f->pid_fields || f->where_count ? let_event : NULL,
+		.event = f->pid_fields || f->where_count || f->rids ? let_event : NULL,
+		.greeting = f->rids ? let_greeting : NULL,
 		.event_types = f->event_types,
 		.cpus = f->cpus,
 		.connection = f->peers ? let_connection : NULL,

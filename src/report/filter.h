@@ -8,6 +8,14 @@
 #include "expression.h"
 #include "feed.h"
 
+#define FILTER_RIDS 4
+
+/* What events of one format name mounts by. */
+struct filter_rids {
+	const struct event_field *fsid, *fields[FILTER_RIDS];
+	size_t count;
+};
+
 struct filter {
 	const struct report_config *config;
 	uint8_t *event_types;		       /* [events.count]; NULL: all */
@@ -17,7 +25,8 @@ struct filter {
 	size_t pid_count;
 	struct expression **where; /* all must hold */
 	size_t where_count;
-	unsigned int left_out; /* bits 1 << enum feed_source */
+	struct filter_rids *rids; /* [events.count]; NULL: rids do not matter */
+	unsigned int left_out;	  /* bits 1 << enum feed_source */
 	bool peers;
 };
 
