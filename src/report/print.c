@@ -27,7 +27,8 @@
 #include "print.h"
 #include "print_program.h"
 
-#define LIBRARY_FORMATS_MAX 16384 /* it inserts each into a sorted array */
+#define LIBRARY_FORMATS_MAX 16384   /* it inserts each into a sorted array */
+#define LIBRARY_OPERANDS_MAX 300000 /* all events of Linux 6.18 have 70000 */
 #define EVENT_BYTES_MAX 65536
 /* Zeros behind an event that the library prints: beyond it lie fields and dynamic arrays. */
 #define SCRATCH_BYTES (EVENT_BYTES_MAX + 3 * 65536 + 4096)
@@ -74,7 +75,8 @@ struct print {
 	uint32_t comm_mask;
 	struct text comm_text;
 	uint32_t pid_offset;
-	bool seconds; /* the clock counts nanoseconds */
+	uint32_t library_operands; /* that the library may still be given */
+	bool seconds;		   /* the clock counts nanoseconds */
 	struct print_counts counts;
 };
 
@@ -336,10 +338,15 @@ static int kind_load(struct print *p, uint16_t type)
 	struct kind *k = &p->kinds[type];
 	struct tep_event *event = NULL;
 	int r = kind_head(k, f->name);
+	uint32_t operands = 0;
 
 	k->need_bytes = fields_end(f);
-	if (r == 0 && type < LIBRARY_FORMATS_MAX && print_gate_parse(f))
+	if (r == 0 && type < LIBRARY_FORMATS_MAX)
+		operands = print_gate_parse(f);
+	if (operands && operands <= p->library_operands) {
+		p->library_operands -= operands;
 		event = library_parse(p->library, f, type + 1U);
+	}
 	if (r < 0 || !event)
 		return r;
 	r = print_compile(event, false, &k->program);
@@ -541,6 +548,7 @@ int print_open(const struct print_options *o, struct print **ret, struct err *e)
 	if (!p)
 		return err_nomem(e);
 	p->options = *o;
+	p->library_operands = LIBRARY_OPERANDS_MAX;
 	p->library = library_open(o->plugins);
 	if (!p->library)
 		return err_nomem(e);

@@ -168,7 +168,7 @@ int print_compile(struct tep_event *event, bool names, struct print_program **re
 void print_program_free(struct print_program *g);
 
 /* May the library parse this format? May it print the event? See print_gate.c. */
-bool print_gate_parse(const struct event_format *f);
+uint32_t print_gate_parse(const struct event_format *f);
 bool print_gate_print(const struct tep_event *event);
 
 #endif

@@ -483,6 +483,31 @@ static void what_the_library_cannot_take_is_shown_by_fields(void)
 	handmade_free(&h);
 }
 
+/* Its trees need some hundred bytes for each number in a print fmt: of all formats together it is
+ * given what all events of a kernel have, and more, but not what a stranger likes. */
+static void the_library_is_given_so_much_and_no_more(void)
+{
+	const char *fmts[KIT_FORMATS];
+	struct text fmt = {0};
+	struct print_counts counts;
+	struct handmade h;
+
+	text_str(&fmt, "\"");
+	for (int i = 0; i < 6000; i++)
+		text_str(&fmt, "%d");
+	text_str(&fmt, "\"");
+	for (int i = 0; i < 6000; i++)
+		text_str(&fmt, ",REC->b");
+	for (size_t i = 0; i < KIT_FORMATS; i++)
+		fmts[i] = text_c(&fmt);
+	handmade(&h, fmts, KIT_FORMATS, &plain);
+	counts = print_count(h.print);
+	CHECK(counts.raw > 0 && counts.raw < KIT_FORMATS / 2);
+	CHECK_EQ(counts.programs + counts.library + counts.raw, KIT_FORMATS);
+	handmade_free(&h);
+	text_free(&fmt);
+}
+
 static void control_characters_do_not_come_through(void)
 {
 	static const char *const fmts[] = {"\"%s\", REC->s"};
@@ -557,6 +582,7 @@ static const struct test_case cases[] = {
 	TEST(numbers_have_their_names_when_asked),
 	TEST(short_events_are_printed_as_far_as_they_go),
 	TEST(what_the_library_cannot_take_is_shown_by_fields),
+	TEST(the_library_is_given_so_much_and_no_more),
 	TEST(control_characters_do_not_come_through),
 	TEST(threads_print_the_same),
 };
