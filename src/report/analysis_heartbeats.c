@@ -64,7 +64,7 @@ struct term {
 
 struct heartbeats {
 	const struct recording *rec;
-	uint64_t at_ns, timeout_ms;
+	uint64_t at_ns, seen_ns, timeout_ms;
 	bool timeout_known;
 	struct pair *pairs;
 	size_t pair_count;
@@ -191,6 +191,7 @@ static void see_quorum(struct heartbeats *h, const struct quorum_event *q)
 	struct term *t = term_of(h, q);
 	uint32_t slot = q->slot >= 0 && q->slot < SLOTS ? 1U << q->slot : 0;
 
+	h->seen_ns = max_of(h->seen_ns, q->ns);
 	if (t) {
 		switch (q->type) {
 		case WIRE_REQUEST_VOTE:
@@ -302,7 +303,10 @@ static int open_heartbeats(void *self, const struct recording *rec,
 
 	(void)out;
 	*h = (struct heartbeats){
-		.rec = rec, .at_ns = rec->trigger_ns, .timeout_ms = DEFAULT_TIMEOUT_MS};
+		.rec = rec,
+		/* A capture whose clock is not tied to anything: see tell_heartbeats(). */
+		.at_ns = rec->trigger_ns ? rec->trigger_ns : UINT64_MAX,
+		.timeout_ms = DEFAULT_TIMEOUT_MS};
 	h->pairs = calloc(PAIRS_MAX, sizeof(*h->pairs));
 	h->terms = calloc(TERMS_MAX, sizeof(*h->terms));
 	if (!h->pairs || !h->terms)
@@ -578,7 +582,11 @@ static void tell_terms(struct heartbeats *h, struct report_out *out)
 
 static int tell_heartbeats(void *self, struct report_out *out, struct err *e)
 {
+	struct heartbeats *h = self;
+
 	(void)e;
+	if (h->at_ns == UINT64_MAX)
+		h->at_ns = h->seen_ns;
 	tell_intervals(self, out);
 	tell_gaps(self, out);
 	tell_terms(self, out);

@@ -86,11 +86,17 @@ static void keep_line(struct verdict *v, const struct log_line *line, const stru
 	k->l.message = k->text;
 }
 
+static void see_time(struct verdict *v, uint64_t ns)
+{
+	v->seen_ns = max_of(v->seen_ns, ns);
+}
+
 static void see_log(void *self, const struct log_line *line)
 {
 	struct verdict *v = self;
 	struct logline l;
 
+	see_time(v, line->ns);
 	if (logline_parse(line->text, line->bytes, line->facility == 0, &l) &&
 	    l.kind != LOGLINE_OTHER)
 		keep_line(v, line, &l);
@@ -251,6 +257,7 @@ static void see_message(struct verdict *v, const struct wire_addr *from, const s
 	bool swapped = addr_order(from, to) > 0;
 	struct verdict_talk *t;
 
+	see_time(v, m->ns);
 	if (m->ns > v->at_ns)
 		return;
 	t = swapped ? talk(v, to, from) : talk(v, from, to);
@@ -357,6 +364,7 @@ static void see_datagram(void *self, const struct datagram *d)
 {
 	struct verdict *v = self;
 
+	see_time(v, d->ns);
 	see_slot(v, d->quorum.from, &d->source);
 	see_quorum_addr(v, &d->source);
 	see_quorum_addr(v, &d->destination);
@@ -496,6 +504,17 @@ static void see_client_up(void *self, const struct trace_event *e, event_fields 
 		n->up_ns = e->ns;
 }
 
+/* The kernel's lines as the trace has them, where there is no log: a trace.dat alone. */
+static void see_console(void *self, const struct trace_event *e, event_fields f)
+{
+	struct verdict *v = self;
+	struct tracedat_span text;
+
+	if (v->has_log || !f[0] || !event_field_string(f[0], e->data, e->bytes, &text))
+		return;
+	see_log(v, &(struct log_line){.ns = e->ns, .text = text.s, .bytes = text.n});
+}
+
 /* ---- what the bundle has beside ---- */
 
 static void see_rid(void *arg, const struct logline_mount *mount, const char *name,
@@ -528,7 +547,9 @@ static int open_verdict(void *self, const struct recording *rec, const struct an
 	*v = (struct verdict){.rec = rec,
 			      .manifest = bundle_manifest(rec->bundle),
 			      .options = *o,
-			      .at_ns = rec->trigger_ns};
+			      .at_known = rec->trigger_ns != 0,
+			      .at_ns = rec->trigger_ns ? rec->trigger_ns : UINT64_MAX,
+			      .has_log = bundle_stream(rec->bundle, CHUNK_KMSG, 0) != NULL};
 	v->lines = calloc(VERDICT_LINES + VERDICT_LATER, sizeof(*v->lines));
 	v->talks = calloc(VERDICT_TALKS, sizeof(*v->talks));
 	v->buckets = calloc(VERDICT_BUCKETS, sizeof(*v->buckets));
@@ -556,8 +577,13 @@ static void verdict_done(void *self)
 
 static int tell_verdict(void *self, struct report_out *out, struct err *e)
 {
+	struct verdict *v = self;
+
 	(void)e;
-	verdict_tell(self, out);
+	/* A capture whose clock is not tied to anything: from its own last moment. */
+	if (!v->at_known)
+		v->at_ns = v->seen_ns;
+	verdict_tell(v, out);
 	return 0;
 }
 
@@ -590,6 +616,7 @@ static const struct event_want wants[] = {
 	 "scoutfs_quorum_recv_message",
 	 see_quorum_received,
 	 {"fsid", "rid", "term", "type", "nr"}},
+	{"printk", "console", see_console, {"msg"}},
 	{"scoutfs", "scoutfs_server_client_up", see_client_up, {"fsid", "rid", "c_rid"}},
 };
 

@@ -81,7 +81,10 @@ struct verdict {
 	const struct recording *rec;
 	const struct json_value *manifest;
 	struct analysis_options options;
-	uint64_t at_ns; /* the trigger, or the end */
+	uint64_t at_ns;	  /* the trigger, or the end; UINT64_MAX while that is not known */
+	uint64_t seen_ns; /* the latest of all */
+	bool at_known;
+	bool has_log;
 
 	struct verdict_line
 		*lines; /* [VERDICT_LINES + VERDICT_LATER]: a ring, and what came after */

@@ -133,11 +133,12 @@ uint64_t story_last_beat(const struct story *s, const struct verdict_party *p,
 	if (ns)
 		return ns;
 	*ret_source = "events";
-	if (n && n->here)
-		return n->sent_ns;
+	/* What was received rather than what was sent: a forced unmount sends what never leaves. */
 	for (size_t i = 0; p->slot >= 0 && i < v->node_count; i++)
 		if (v->nodes[i].received_from == p->slot)
 			ns = max_of(ns, v->nodes[i].received_ns);
+	if (!ns && n && n->here)
+		ns = n->sent_ns;
 	return ns;
 }
 
@@ -349,7 +350,7 @@ static void tell_nothing(struct story *s)
 	if (stop && !strcmp(json_get_str(stop, "reason", ""), "died"))
 		text_str(&s->what, "The recorder or its host ended without finishing. ");
 	text_str(&s->what, "Nothing that looks like a fence is in what is shown here");
-	text_str(&s->what, s->v->rec->trigger_ns ? "." : ", and when it ended is not known.");
+	text_str(&s->what, ".");
 }
 
 static void tell_what(struct story *s)

@@ -59,7 +59,7 @@ static void tell_trigger(const struct verdict *v, const struct story *s, struct 
 			text_printf(&fired, "; ended by %s (%s)", json_get_str(stop, "reason", "?"),
 				    json_get_str(stop, "text", "?"));
 	}
-	if (v->at_ns)
+	if (v->at_known)
 		say_when(&fired, v, v->at_ns);
 	fact(t, "trigger", &fired, ROW_PLAIN);
 	/* The sequence has it, when it is a line that was understood. */
@@ -215,6 +215,29 @@ static bool is_worth_a_row(const struct json_value *source)
 	return true;
 }
 
+static const struct {
+	enum chunk_stream kind;
+	const char *name;
+} stream_names[] = {{CHUNK_RING, "ftrace"}, {CHUNK_PACKETS, "packets"}, {CHUNK_KMSG, "kmsg"}};
+
+/* The manifest tells of it; is it in this file as well? */
+static bool is_there(const struct verdict *v, const char *name)
+{
+	const struct bundle_stream *s;
+	size_t count = bundle_streams(v->rec->bundle, &s);
+
+	for (size_t k = 0; k < ARRAY_SIZE(stream_names); k++) {
+		bool found = false;
+
+		if (strcmp(stream_names[k].name, name) != 0)
+			continue;
+		for (size_t i = 0; i < count; i++)
+			found |= s[i].kind == stream_names[k].kind && s[i].count;
+		return found;
+	}
+	return true;
+}
+
 static void tell_source(const struct verdict *v, struct table *t, const struct json_value *source)
 {
 	uint64_t first = json_get_u64(source, "first_monotonic_ns", 0),
@@ -229,25 +252,28 @@ static void tell_source(const struct verdict *v, struct table *t, const struct j
 	put_offset(v, t, last, any);
 	put_count(t, source, "records");
 	put_count(t, source, "lost");
-	put_remark(t, source);
+	if (!any || is_there(v, json_get_str(source, "name", "?"))) {
+		put_remark(t, source);
+		return;
+	}
+	table_text(t, "not in this file");
+	table_mark(t, ROW_BAD);
 }
 
 /* Without a manifest: what the streams themselves hold. */
 static void tell_streams(const struct verdict *v, struct table *t)
 {
-	static const struct {
-		enum chunk_stream kind;
-		const char *name;
-	} kinds[] = {{CHUNK_RING, "ftrace"}, {CHUNK_PACKETS, "packets"}, {CHUNK_KMSG, "kmsg"}};
 	const struct bundle_stream *s;
 	size_t count = bundle_streams(v->rec->bundle, &s);
 
-	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+	for (size_t k = 0; k < ARRAY_SIZE(stream_names); k++) {
 		uint64_t first = UINT64_MAX, last = 0, records = 0, lost = 0;
 		bool counted = true;
 
 		for (size_t i = 0; i < count; i++) {
-			if (s[i].kind != kinds[k].kind || !s[i].count || s[i].real_time)
+			/* On the wall clock, all is. */
+			if (s[i].kind != stream_names[k].kind || !s[i].count ||
+			    s[i].real_time == v->at_known)
 				continue;
 			first = min_of(first, s[i].first_ns);
 			last = max_of(last, s[i].last_ns);
@@ -258,7 +284,7 @@ static void tell_streams(const struct verdict *v, struct table *t)
 		if (first > last)
 			continue;
 		table_row(t);
-		table_text(t, kinds[k].name);
+		table_text(t, stream_names[k].name);
 		put_offset(v, t, first, true);
 		put_offset(v, t, last, true);
 		if (counted) {
@@ -380,8 +406,10 @@ static void tell_next(const struct verdict *v, const struct story *s, struct rep
 	uint64_t turn = s->lost_ns ? s->lost_ns : s->ns;
 	char from[32], to[32], addr[80];
 
-	if (!turn) {
-		command(v, t, "about");
+	/* Without a clock no time can be asked for. */
+	if (!turn || !v->at_known) {
+		command(v, t, "timeline");
+		command(v, t, "connections rpc heartbeats");
 		return;
 	}
 	if (!s->lost_ns && s->kind == LOGLINE_LEADER_FENCED)

@@ -68,16 +68,19 @@ static void begin(const char *stop, const char *sysfs)
 		    "'monotonic_ns':%" PRIu64 "},'kernel':'6.1.0','tool_version':'0.1.0',"
 		    "'created_monotonic_ns':%" PRIu64 ",'clocks':{'anchors':[{'when':'start',"
 		    "'monotonic_ns':%" PRIu64 ",'realtime_ns':%" PRIu64 ",'bound_ns':250}]},"
-		    "'sources':[{'name':'ftrace','status':'ok','why':'','records':7,'lost':3,"
+		    "'sources':[{'name':'kmsg','status':'ok','why':'','records':7,'lost':3,"
 		    "'lost_is_lower_bound':true,'first_monotonic_ns':%" PRIu64
 		    ",'last_monotonic_ns':%" PRIu64 ",'gaps':[{'kind':'retention'},"
 		    "{'kind':'fault','reason':'ring full'},{'kind':'fault','reason':'again'}]},"
+		    "{'name':'ftrace','status':'ok','why':'','records':9,'lost':0,"
+		    "'first_monotonic_ns':1,'last_monotonic_ns':2,'gaps':[]},"
 		    "{'name':'packets','status':'failed','why':'no such device','records':0,"
 		    "'lost':0,'gaps':[]}]}",
 		    stop, AT, AT - 100 * S, AT - 100 * S, 1700000000 * S, AT - 90 * S, AT + S);
 	for (char *c = manifest.s; *c; c++)
 		*c = *c == '\'' ? '"' : *c;
 	save("manifest.json", text_c(&manifest));
+	save("kernel.log", "2023-11-14T22:13:30.000000Z [   10.000000] kern.info 1 hello\n");
 	if (sysfs) {
 		(void)snprintf(context, sizeof(context), "%s/context", made.path);
 		(void)mkdir(context, 0700);
@@ -450,14 +453,16 @@ static void what_was_recorded(void)
 
 	begin(FENCE_STOP, NULL);
 	t = kit_table("completeness");
-	CHECK_EQ(t->row_count, 2);
+	CHECK_EQ(t->row_count, 3);
 	CHECK_EQ((int64_t)kit_u64(t, 0, "first_ns"), -90 * (int64_t)S);
 	CHECK_EQ((int64_t)kit_u64(t, 0, "last_ns"), (int64_t)S);
 	CHECK_EQ(kit_u64(t, 0, "lost"), 3);
 	CHECK_STR(kit_str(t, 0, "remark"), "lost at least that: ring full, and 1 more");
-	CHECK_STR(kit_str(t, 1, "remark"), "no such device");
+	CHECK_STR(kit_str(t, 1, "remark"), "not in this file");
+	CHECK_STR(kit_str(t, 2, "remark"), "no such device");
 	CHECK_EQ(t->rows[1]->mark, ROW_BAD);
-	CHECK(!kit_cell(t, 1, "first_ns")->known);
+	CHECK_EQ(t->rows[2]->mark, ROW_BAD);
+	CHECK(!kit_cell(t, 2, "first_ns")->known);
 	end();
 }
 
