@@ -240,8 +240,7 @@ static bool is_plausible(const struct bundle *b, const struct chunk *c, enum chu
 	uint64_t limit = 0;
 
 	if (!c->raw_bytes || c->raw_bytes > BUNDLE_CHUNK_MAX || !c->sequence ||
-	    c->sequence > UINT32_MAX || c->last_ns < c->first_ns ||
-	    b->chunk_count == BUNDLE_CHUNKS_MAX)
+	    c->sequence > UINT32_MAX || c->last_ns < c->first_ns)
 		return false;
 	if (form == FORM_FRAMED && c->frame_bytes > ZSTD_compressBound(c->raw_bytes) + KIB)
 		return false;
@@ -264,6 +263,10 @@ int bundle_add_chunk(struct bundle *b, const struct chunk *c, enum chunk_form fo
 
 	if (!list_slot(b, c->stream, c->id) || !is_plausible(b, c, form)) {
 		b->implausible++;
+		return 0;
+	}
+	if (b->chunk_count == BUNDLE_CHUNKS_MAX) {
+		b->surplus++;
 		return 0;
 	}
 	s = bundle_list(b, c->stream, c->id);
@@ -389,6 +392,11 @@ static int close_streams(struct bundle *b, struct err *e)
 				"%zu chunks are left out: by their own headers they cannot have "
 				"been recorded",
 				b->implausible);
+	if (b->surplus)
+		bundle_note_add(b, true,
+				"%zu chunks are left out: more than %d cannot be kept in mind; "
+				"unpack the bundle and give the folder",
+				b->surplus, BUNDLE_CHUNKS_MAX);
 	return 0;
 }
 
@@ -705,12 +713,14 @@ static void close_members(struct bundle *b)
 static void check_members(struct bundle *b, const struct json_value *manifest)
 {
 	const struct json_value *list = json_get(manifest, "members");
+	size_t left = BUNDLE_MEMBERS_MAX;
 
-	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next) {
+	for (const struct json_value *v = list ? list->child : NULL; v && left; v = v->next) {
 		const char *path = json_get_str(v, "path", "");
 		const struct bundle_member *m = bundle_member(b, path);
 		uint64_t bytes = json_get_u64(v, "bytes", 0);
 
+		left--;
 		if (!m)
 			bundle_note_add(b, true, "%s is missing", path);
 		else if (m->bytes != bytes)

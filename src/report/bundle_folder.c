@@ -29,7 +29,7 @@
 #define CONTEXT "context"
 #define CONTEXT_DEPTH_MAX 3
 #define OPEN_MAX_FILES 20000
-#define TAIL_FILE_MAX (64 * MIB) /* the recorder's has 16 MiB at most */
+#define TAIL_FILE_MAX (32 * MIB) /* the recorder's has 16 MiB at most */
 #define FACTS_MAX (4 * MIB)
 #define JOURNAL_MAX (64 * MIB)
 #define COMMS_MAX (16 * MIB)

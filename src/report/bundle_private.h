@@ -112,6 +112,7 @@ struct bundle {
 	uint64_t chunk_raw_bytes; /* of all */
 	uint64_t source_bytes;	  /* of the file that is read, for BUNDLE_RATIO_MAX */
 	size_t implausible;	  /* chunks that were left out */
+	size_t surplus;		  /* ... because there are too many */
 
 	struct json_doc *manifest;
 

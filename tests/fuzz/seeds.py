@@ -351,6 +351,75 @@ def folders(header, pages):
     put("finish", "damaged", b"\1" + CUT.join([text, journal, one[:-3] + b"xyz", two, head]))
 
 
+def bundles(header, event_header, formats, pages):
+    """Small recordings in the forms that fuzz_bundle takes: 0 a file, 1 pieces of an assembled bundle, 2 a folder."""
+    page = short_page(10 ** 9, entries(pages[3]), 4096)[:300] + bytes(3796)
+    log = b"2026-11-20T10:00:02.123456Z [    1.000000] kern.info 400 scoutfs f.1.r.2: server closing\n"
+    pcap = le(0xA1B23C4D, 4) + le(2, 2) + le(4, 2) + bytes(8) + le(262144, 4) + le(276, 4)
+    packet = le(1795172458, 4) + le(5, 4) + le(24, 4) + le(60, 4) + bytes(24)
+    columns, row = b"monotonic_ns,realtime_ns,boottime_ns,tai_ns,bound_ns\n", b"1000000000,1795172458000000000,1,1,100\n"
+    manifest = json.dumps({"format": "scoutfs-trace-bundle", "version": 1, "clocks": {"anchors": [
+        {"when": "end", "monotonic_ns": 10 ** 9, "realtime_ns": 1795172458 * 10 ** 9}]},
+        "members": [{"path": "kernel.log", "bytes": len(log)}]}).encode()
+    facts = json.dumps({"format": "scoutfs-trace-session", "version": 1, "stem": "s", "sources": {"ftrace": {
+        "cpus": 2, "page_bytes": 4096, "trace_clock": "[mono]"}}}).encode()
+    journal = b'{"anchor":{"monotonic_ns":1000000000,"realtime_ns":1795172458000000000}}\n'
+    head = b"\x17\x08\x44tracing6\0\0\x08" + le(4096, 4)
+    head += b"header_page\0" + le(len(header), 8) + header + b"header_event\0" + le(len(event_header), 8) + event_header
+    head += le(0, 4) + le(1, 4) + b"scoutfs\0" + le(1, 4) + le(len(formats[0]), 8) + formats[0] + le(0, 4) + le(0, 4)
+    tail = le(7, 8) + b"1 init\n" + le(1, 4) + b"options  \0" + le(0, 2) + b"flyrecord\0"
+    at = (len(head) + len(tail) + 16 + 4095) // 4096 * 4096
+    tail += le(at, 8) + le(8192, 8)
+    trace = (head + tail).ljust(at, b"\0") + page + page
+
+    def tar_header(name, size, kind=b"0"):
+        h = name.encode().ljust(100, b"\0") + b"0000600\0" + b"0000000\0" * 2 + b"%011o\0" % size + b"0" * 11 + b"\0"
+        h = (h + b"        " + kind).ljust(257, b"\0") + b"ustar\00000" + b"root".ljust(80, b"\0") + b"S"
+        h = h.ljust(512, b"\0")
+        return h[:148] + b"%06o\0 " % sum(h) + h[156:]
+
+    def member(name, data):
+        return tar_header(name, len(data)) + data + bytes(-len(data) % 512)
+
+    files = [("manifest.json", manifest), ("kernel.log", log), ("packets.pcap", pcap + packet), ("clocks.csv", columns + row),
+             ("context/start/x", b"Linux\n"), ("trace.dat", trace)]
+    tar = b"".join(member(*f) for f in files) + bytes(1024)
+    put("bundle", "tar", b"\0" + tar)
+    put("bundle", "tar-zst", b"\0" + packed(tar))
+    put("bundle", "tar-gz", b"\0" + subprocess.run(["gzip", "-nc"], check=True, input=tar, stdout=subprocess.PIPE).stdout)
+    put("bundle", "trace", b"\0" + trace)
+    put("bundle", "pcap", b"\0" + pcap + packet + packet[:30])
+
+    def piece_chunk(stream, ident, sequence, payload):
+        return [struct.pack("<8sHHIQQQQQQQIII8x", b"scoutfsT", 1, stream, ident, sequence, 10 ** 9, 2 * 10 ** 9, len(payload),
+                            1, 0, 0, 0, 0, 0).rstrip(b"\0"), payload]
+
+    pieces, row_bytes = [], b""
+    for name, data in files:
+        pieces.append(tar_header(name, len(data)))
+        row_bytes += packed(tar_header(name, len(data)))
+        kind = {"kernel.log": 3, "packets.pcap": 2, "clocks.csv": 4, "trace.dat": 1}.get(name, 0)
+        front = {"packets.pcap": len(pcap), "clocks.csv": len(columns), "trace.dat": at}.get(name, 0 if kind else len(data))
+        pieces += [data[:front]] * (front > 0)
+        row_bytes += packed(data[:front]) if front else b""
+        if kind:
+            pieces += piece_chunk(kind, 0, 1, data[front:])
+            row_bytes += chunk(kind, 0, 1, data[front:])
+        pieces += [bytes(-len(data) % 512)] * (len(data) % 512 > 0)
+        row_bytes += packed(bytes(-len(data) % 512)) if len(data) % 512 else b""
+    put("bundle", "assembled", b"\0" + row_bytes + packed(bytes(1024)))
+    put("bundle", "assembled-cut", b"\0" + row_bytes[:-700])
+    put("bundle", "pieces", b"\1" + CUT.join(pieces + [bytes(1024)]))
+    put("bundle", "pieces-some", b"\1" + CUT.join(pieces[:2] + pieces[5:9] + [b"junk"] + pieces[10:]))
+
+    one = chunk(1, 0, 1, page) + chunk(3, 0, 1, log) + chunk(4, 0, 1, row)
+    two = chunk(1, 0, 2, page, 3 * 10 ** 9, 4 * 10 ** 9) + chunk(1, 1, 1, page) + chunk(2, 0, 1, packet)
+    open_chunks = chunk(3, 0, 2, log[:50], tail_at=0) + chunk(3, 0, 2, log[50:], tail_at=50) + chunk(1, 0, 3, page, tail_at=0)
+    put("bundle", "session", b"\2" + CUT.join([facts, journal, one, two, open_chunks, packed(head), b"1 init\n2 x\n", pcap, columns]))
+    put("bundle", "session-torn", b"\2" + CUT.join([facts, journal[:40], one[:-9], two, open_chunks[:-5], b"", b"1 init"]))
+    put("bundle", "folder", b"\2" + CUT.join([b""] * 9 + [manifest, trace, log, pcap + packet, columns + row, b"Linux\n"]))
+
+
 ring_pages = ring()
 header_page, header_event, event_formats = layout(ring_pages)
 tracedat(header_page, header_event, event_formats)
@@ -360,3 +429,4 @@ streams()
 discover()
 hand_written()
 folders(header_page, ring_pages)
+bundles(header_page, header_event, event_formats, ring_pages)
