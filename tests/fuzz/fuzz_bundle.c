@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A recording from a stranger, in every form. Input: a byte that says which, then
+ * A recording from a stranger, in every form. Input: a byte that says which, then its bytes.
  *
- *	0	the file, as it is
- *	1	pieces, cut, of which an assembled bundle is made: one that begins with a chunk's tag
- *is a chunk header and the piece behind it its payload; any other is a frame. Checksums of tar and
- *chunk headers are made right, so that what lies behind them is reached 2	the files of a
- *folder, cut, in the order of the table below
+ * Byte 1: pieces, cut, of which an assembled bundle is made. One that begins with a chunk's tag is
+ * a chunk header and the piece behind it its payload; any other is a frame. Checksums of tar and
+ * chunk headers are made right, so that what lies behind them is reached. Byte 2: the files of a
+ * folder, cut, in the order of the table below. Any other byte: the file as it is.
  *
  * Promised: a sentence, or an index within its limits whose chunks and members can be read or are
  * told to be damaged; names that lead nowhere else; notes that cannot move a cursor.
