@@ -237,6 +237,21 @@ static int64_t nearest_day(const struct when *w, uint64_t trigger_real_ns)
 	return best;
 }
 
+/* Of a date or a time of day; false: not known, or before 1970. */
+static bool real_time_of(const struct when *w, const struct when_clock *c, int64_t *ret_ns)
+{
+	uint64_t trigger_real;
+
+	*ret_ns = w->ns;
+	if (w->kind == WHEN_DAY) {
+		if (!c->real || !c->real(c->arg, c->trigger_ns, &trigger_real) ||
+		    trigger_real > INT64_MAX / 2)
+			return false;
+		*ret_ns = nearest_day(w, trigger_real);
+	}
+	return *ret_ns >= 0;
+}
+
 /**
  * when_resolve() - the moment on the recorded host's CLOCK_MONOTONIC
  * @w:           not WHEN_NONE
@@ -247,8 +262,7 @@ static int64_t nearest_day(const struct when *w, uint64_t trigger_real_ns)
 int when_resolve(const struct when *w, const struct when_clock *c, uint64_t *ret_mono_ns,
 		 struct err *e)
 {
-	uint64_t trigger_real;
-	int64_t real = w->ns;
+	int64_t real;
 
 	switch (w->kind) {
 	case WHEN_TRIGGER:
@@ -262,13 +276,9 @@ int when_resolve(const struct when *w, const struct when_clock *c, uint64_t *ret
 		*ret_mono_ns = (uint64_t)w->ns;
 		return 0;
 	case WHEN_DAY:
-		if (!c->real || !c->real(c->arg, c->trigger_ns, &trigger_real) ||
-		    trigger_real > INT64_MAX / 2)
-			break;
-		real = nearest_day(w, trigger_real);
-		/* fall through */
 	case WHEN_REAL:
-		if (real < 0 || !c->mono || !c->mono(c->arg, (uint64_t)real, ret_mono_ns))
+		if (!real_time_of(w, c, &real) || !c->mono ||
+		    !c->mono(c->arg, (uint64_t)real, ret_mono_ns))
 			break;
 		return 0;
 	}
