@@ -44,13 +44,23 @@ static void view_row(const char *name, const struct check_result *c, bool color,
 		text_printf(out, "%*s fix: %s\n", 9 + NAME_COLUMNS, "", c->remedy);
 }
 
-/** check_view_text() - the report as a table for a person; @color: with ANSI colours */
-void check_view_text(const struct check_report *r, bool color, struct text *out)
+/**
+ * check_view_text() - the report as a table for a person
+ * @color: with ANSI colours
+ * @quiet: only what is not as it should be
+ */
+void check_view_text(const struct check_report *r, bool color, bool quiet, struct text *out)
 {
 	size_t errors = count_status(r, CHECK_ERROR), warnings = count_status(r, CHECK_WARNING);
 
-	for (size_t i = 0; i < check_count(r); i++)
-		view_row(check_name(r, i), check_result_at(r, i), color, out);
+	for (size_t i = 0; i < check_count(r); i++) {
+		const struct check_result *c = check_result_at(r, i);
+
+		if (!quiet || c->status == CHECK_WARNING || c->status == CHECK_ERROR)
+			view_row(check_name(r, i), c, color, out);
+	}
+	if (quiet)
+		return;
 	text_str(out, "\n");
 	if (errors)
 		text_printf(out, "Not ready to record: %zu error%s", errors,
@@ -109,7 +119,7 @@ int cmd_check(struct arguments *a, struct err *e)
 	if (a->json)
 		check_view_json(report, &out);
 	else
-		check_view_text(report, cmd_color_wanted(), &out);
+		check_view_text(report, cmd_color_wanted(), a->quiet, &out);
 	/* The sentence of the first error is in the table; only its exit status is wanted. */
 	if (!check_first_error(report, NULL, &status))
 		status = STATUS_COMPLETE;

@@ -39,7 +39,7 @@ int cmd_failure_status(
 	int r); /* the exit status of a negative errno of record_run() and the like */
 
 /* Views, without a terminal or a recorder, for the tests. */
-void check_view_text(const struct check_report *r, bool color, struct text *out);
+void check_view_text(const struct check_report *r, bool color, bool quiet, struct text *out);
 void check_view_json(const struct check_report *r, struct text *out);
 void status_view_text(const struct json_value *status, struct text *out);
 

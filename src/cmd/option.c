@@ -152,7 +152,7 @@ const struct option_row option_table[] = {
 		 "bundle needs as much again"},
 	{ON_ARMING, GROUP_LIMITS, OPTION_SIZE, "ring-memory", 0, "SIZE", "256M", .least = "1M",
 	 .field = FIELD(config.ring_bytes),
-	 .help = "memory for the kernel's trace rings, all CPUs together"},
+	 .help = "memory for the kernel's trace rings, all CPUs together; at most 64M for each"},
 	{ON_ARMING, GROUP_LIMITS, OPTION_SIZE, "packet-memory", 0, "SIZE", "32M", .least = "1M",
 	 .most = "1G", .field = FIELD(config.packet_ring_bytes),
 	 .help = "memory for the kernel's packet ring"},
@@ -184,7 +184,8 @@ const struct option_row option_table[] = {
 	 .complete = "trace packets log",
 	 .help = "read only this: trace, packets or log; may be repeated"},
 	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "event", 'e', "NAME", .choice = FILTER_EVENT,
-	 .help = "only these trace events: SYSTEM, SYSTEM:EVENT or EVENT, also with *; may be repeated"},
+	 .help = "only these trace events: SYSTEM, SYSTEM:EVENT or EVENT, also with *; may be "
+		 "repeated"},
 	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "pid", 0, "NUMBER", .choice = FILTER_PID,
 	 .help = "only trace events of this thread, or of several: 7,9; may be repeated"},
 	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "comm", 0, "NAME", .choice = FILTER_COMM,
@@ -317,13 +318,14 @@ static int parse_limited(const struct option_row *row, const char *value, uint64
 
 	if (parse(value, &v) < 0) {
 		if (row->type == OPTION_SIZE)
-			return err_set(e, -EINVAL,
-				       "--%s: '%s' is not a size; write a number and a unit, as in "
-				       "512M or 4G",
-				       row->name, value);
+			return err_set(
+				e, -EINVAL,
+				"--%s: '%s' is not a size, or too large; write a number and a "
+				"unit, as in 512M or 4G",
+				row->name, value);
 		return err_set(e, -EINVAL,
-			       "--%s: '%s' is not a time; write a number and a unit, as in 500ms, "
-			       "90s or 5m",
+			       "--%s: '%s' is not a time, or too long; write a number and a unit, "
+			       "as in 500ms, 90s or 5m",
 			       row->name, value);
 	}
 	if (row->least && parse(row->least, &limit) == 0 && v < limit)

@@ -342,7 +342,8 @@ void check_memory(struct checking *x, struct check_result *r)
 	uint64_t cpus = cpus_online();
 	uint64_t available, others = OWN_MEMORY_BYTES + c->packet_ring_bytes;
 	uint64_t wanted = c->ring_bytes, fits;
-	char available_text[32], wanted_text[32], fits_text[32], each_text[32];
+	char available_text[32], wanted_text[32], fits_text[32], each_text[32], granted_text[32];
+	uint64_t granted;
 
 	if (!host_memory_available(check_load("/proc/meminfo", &meminfo), &available)) {
 		check_warning(r, "How much memory is available is not known (no MemAvailable in "
@@ -367,27 +368,27 @@ void check_memory(struct checking *x, struct check_result *r)
 				"--packet-memory a smaller size.");
 		return;
 	}
-	if (wanted > fits) {
+	if (wanted > fits)
 		c->ring_bytes = fits;
-		(void)format_bytes(fits, fits_text, sizeof(fits_text));
-		(void)format_bytes(fits / cpus, each_text, sizeof(each_text));
+	granted = ring_bytes_each(c->ring_bytes) * cpus;
+	(void)format_bytes(granted, granted_text, sizeof(granted_text));
+	(void)format_bytes(granted / cpus, each_text, sizeof(each_text));
+	if (wanted > fits) {
 		check_warning(r,
 			      "Rings of %s do not fit in %s of available memory; they will be %s "
 			      "(%s for each of %llu CPUs).",
-			      wanted_text, available_text, fits_text, each_text,
+			      wanted_text, available_text, granted_text, each_text,
 			      (unsigned long long)cpus);
-		check_because(r,
-			      "The recorder takes no more than half of the memory, so that the "
-			      "host is not harmed. Smaller rings lose events sooner in a storm.");
+		check_because(r, "The recorder takes no more than half of the memory, so that the "
+				 "host is not harmed, and no more than 64 MiB for a CPU.");
 		check_remedy(r,
 			     "Nothing must be done; --ring-memory %lluM says the same without a "
 			     "warning.",
-			     (unsigned long long)(fits / MIB));
+			     (unsigned long long)(granted / MIB));
 		return;
 	}
-	wanted = ring_bytes_each(wanted) * cpus;
-	(void)format_bytes(wanted, wanted_text, sizeof(wanted_text));
-	(void)format_bytes(wanted / cpus, each_text, sizeof(each_text));
-	check_good(r, "Rings of %s (%s for each of %llu CPUs) fit in %s of available memory.",
-		   wanted_text, each_text, (unsigned long long)cpus, available_text);
+	check_good(r, "Rings of %s (%s for each of %llu CPUs%s) fit in %s of available memory.",
+		   granted_text, each_text, (unsigned long long)cpus,
+		   granted / cpus == RING_MAX_BYTES ? ", the most that is taken" : "",
+		   available_text);
 }

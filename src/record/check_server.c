@@ -228,6 +228,19 @@ static bool interface_is_up(const char *name)
 	return request.ifr_flags & IFF_UP;
 }
 
+/* Any of them; a host whose interfaces cannot be listed has one. */
+static bool an_interface_is_up(void)
+{
+	struct if_nameindex *all = if_nameindex();
+	bool up = !all;
+
+	for (size_t i = 0; all && all[i].if_index && !up; i++)
+		up = interface_is_up(all[i].if_name);
+	if (all)
+		if_freenameindex(all);
+	return up;
+}
+
 static void refuse_interface(const char *name, struct check_result *r)
 {
 	struct if_nameindex *all = if_nameindex();
@@ -268,6 +281,12 @@ void check_interface(struct checking *x, struct check_result *r)
 		check_remedy(
 			r, "ip link set %s up, or leave -i out: then all interfaces are captured.",
 			name);
+		return;
+	}
+	if (any && !an_interface_is_up()) {
+		check_bad(r, EXIT_ERROR, "Every network interface of this host is down.");
+		check_because(r, "No packet passes them, so none would be captured.");
+		check_remedy(r, "ip -br link shows them; ip link set NAME up");
 		return;
 	}
 	if (open_capture(x->config, &p, &e) < 0) {

@@ -622,7 +622,7 @@ int instance_set_filter(const struct instance *i, const char *system, const char
 			"the filter is malformed; the fields are in %s/events/%s/EVENT/format",
 			system, filter, instance_tracing_dir(NULL), system);
 	}
-	if (r == -ENOENT)
+	if (r == -ENOENT && faccessat(i->dir_fd, file, F_OK, 0) != 0)
 		return err_set(e, r,
 			       "there is no event %s%s%s on this kernel; see %s/available_events",
 			       system, all ? "" : ":", event, instance_tracing_dir(NULL));
@@ -631,11 +631,17 @@ int instance_set_filter(const struct instance *i, const char *system, const char
 	    !words_from_filter(text_c(&content), words, sizeof(words)))
 		(void)kernel_words(i, filter, words, sizeof(words));
 	(void)write_at(i->dir_fd, file, "0");
-	if (r == -EINVAL && words[0])
-		return err_set(e, r,
+	/*
+	 * The event is there, so it is the filter: for unbalanced parentheses and quotes the kernel
+	 * returns the place of the mistake as an error number (seen on 6.18: "(" 2, ")" 1).
+	 */
+	if (r != -ENOMEM && r != -EROFS && r != -EACCES)
+		return err_set(e, -EINVAL,
 			       "the kernel refuses the filter \"%.300s\" for event %s%s%s: %s; the "
 			       "fields are in %s/events/%s/%s/format",
-			       filter, system, all ? "" : ":", event, words,
+			       filter, system, all ? "" : ":", event,
+			       words[0] ? words
+					: "it is malformed; look at its parentheses and quotes",
 			       instance_tracing_dir(NULL), system, all ? "EVENT" : event);
 	return err_errno(e, r, "cannot set the filter \"%.300s\" for event %s%s%s", filter, system,
 			 all ? "" : ":", event);

@@ -191,11 +191,9 @@ static void warn_of_short_retention(struct session *s)
  */
 void session_tick(struct session *s)
 {
-	char events[32], rate[32], packets[32], armed[32], disk[32], keeps[32], line[512];
-	uint64_t retention, beat = atomic_load(&s->stats.heartbeat_ns), now = clock_mono_ns();
-	char heartbeat[64] = "no heartbeat seen";
+	char events[32], packets[32], armed[32], disk[32], memory[32], keeps[32], line[256];
+	uint64_t retention, lost;
 	struct spool_stats spool;
-	uint64_t lost;
 	bool uncounted;
 
 	update_rates(s);
@@ -205,20 +203,19 @@ void session_tick(struct session *s)
 	spool_stats(s->spool, &spool);
 	retention = retention_ns(s);
 	lost = loss_total(s->loss, NULL, &uncounted);
-	if (beat)
-		(void)snprintf(heartbeat, sizeof(heartbeat), "heartbeat %s ago",
-			       format_duration(now > beat ? now - beat : 0, rate, sizeof(rate)));
-	(void)snprintf(line, sizeof(line),
-		       "armed %s · %s events (%s/s) · %s packets · %s · lost %llu%s · disk %s · "
-		       "keeps %s%s",
-		       format_duration(now - s->armed_mono_ns, armed, sizeof(armed)),
-		       format_count(atomic_load(&s->stats.events), events, sizeof(events)),
-		       format_count((uint64_t)s->rates.events_per_s, rate, sizeof(rate)),
-		       format_count(atomic_load(&s->stats.packets), packets, sizeof(packets)),
-		       heartbeat, (unsigned long long)lost, uncounted ? "+" : "",
-		       format_bytes(spool.disk_bytes, disk, sizeof(disk)),
-		       retention ? format_duration(retention, keeps, sizeof(keeps)) : "?",
-		       retention && retention < s->config->before_ns ? " (less than --before)"
-								     : "");
+	/* What matters most first: a terminal of 80 columns shows the beginning. */
+	(void)snprintf(
+		line, sizeof(line),
+		"armed %s · %s ev/s · %s pkt/s · %.0f hb/s · keeps %s%s · lost %llu%s · disk "
+		"%s · mem %s",
+		format_duration(clock_mono_ns() - s->armed_mono_ns, armed, sizeof(armed)),
+		format_count((uint64_t)s->rates.events_per_s, events, sizeof(events)),
+		format_count((uint64_t)s->rates.packets_per_s, packets, sizeof(packets)),
+		s->rates.heartbeats_per_s,
+		retention ? format_duration(retention, keeps, sizeof(keeps)) : "?",
+		retention && retention < s->config->before_ns ? " (short!)" : "",
+		(unsigned long long)lost, uncounted ? "+" : "",
+		format_bytes(spool.disk_bytes, disk, sizeof(disk)),
+		format_bytes(spool.memory_bytes, memory, sizeof(memory)));
 	log_live(line);
 }

@@ -76,11 +76,16 @@ struct ftrace {
 
 /* ---- what to record ---- */
 
+/* Does @a name every event that @b names? */
+static bool names_all_of(const struct event_spec *a, const struct event_spec *b)
+{
+	return !strcmp(a->system, b->system) && (!a->event[0] || !strcmp(a->event, b->event));
+}
+
 static bool is_covered(const struct ftrace *f, const struct event_spec *spec)
 {
 	for (size_t i = 0; i < f->spec_count; i++)
-		if (!strcmp(f->specs[i].system, spec->system) &&
-		    (!f->specs[i].event[0] || !strcmp(f->specs[i].event, spec->event)))
+		if (!f->specs[i].filter[0] && names_all_of(&f->specs[i], spec))
 			return true;
 	return false;
 }
@@ -147,17 +152,71 @@ static int enable_spec(const struct instance *i, const struct event_spec *spec, 
 	return instance_write(i, file, on ? "1" : "0", e);
 }
 
-static int set_filters(struct ftrace *f, struct err *e)
+/*
+ * What is asked for adds up: an event that is wanted without a filter as well has none, and of
+ * several filters any may hold. Empty: no filter.
+ */
+static void joined_filter(const struct ftrace *f, const struct event_spec *spec, struct text *out)
 {
-	for (size_t i = 0; i < f->spec_count; i++) {
-		const struct event_spec *spec = &f->specs[i];
-		int r;
+	size_t count = 0;
 
-		if (!spec->filter[0])
+	for (size_t i = 0; i < f->spec_count; i++) {
+		const struct event_spec *s = &f->specs[i];
+
+		if (!names_all_of(s, spec))
 			continue;
-		r = instance_set_filter(&f->instance, spec->system, spec->event, spec->filter, e);
-		if (r < 0)
-			return r;
+		if (!s->filter[0]) {
+			text_reset(out);
+			return;
+		}
+		text_printf(out, "%s(%s)", count++ ? " || " : "", s->filter);
+	}
+	if (count == 1) {
+		text_reset(out);
+		text_str(out, spec->filter);
+	}
+}
+
+static int set_filter(const struct ftrace *f, const struct event_spec *spec, struct err *e)
+{
+	CLEANUP(text_free) struct text filter = {0};
+	int r;
+
+	joined_filter(f, spec, &filter);
+	if (!text_ok(&filter))
+		return err_nomem(e);
+	/* By itself first: a mistake is to be heard of, even where the filter has no effect. */
+	r = instance_set_filter(&f->instance, spec->system, spec->event, spec->filter, e);
+	if (r < 0)
+		return r;
+	if (!filter.len)
+		log_warning("the filter of -e %s:%s/%s has no effect: these events are recorded in "
+			    "any case",
+			    spec->system, spec->event[0] ? spec->event : "*", spec->filter);
+	/* A filter for all of a system may name fields that this event has not: then its own. */
+	if (strcmp(text_c(&filter), spec->filter) != 0 &&
+	    instance_set_filter(&f->instance, spec->system, spec->event, text_c(&filter), NULL) < 0)
+		return instance_set_filter(&f->instance, spec->system, spec->event, spec->filter,
+					   e);
+	return 0;
+}
+
+/* Of all systems or one; whole systems first, since their filter goes to each of their events. */
+static int set_filters(const struct ftrace *f, const char *system, struct err *e)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		bool whole = pass == 0;
+
+		for (size_t i = 0; i < f->spec_count; i++) {
+			const struct event_spec *spec = &f->specs[i];
+			int r = 0;
+
+			if (spec->filter[0] && (spec->event[0] == '\0') == whole &&
+			    (!system || !strcmp(system, spec->system)))
+				r = set_filter(f, spec, e);
+			if (r < 0)
+				return r;
+		}
 	}
 	return 0;
 }
@@ -436,7 +495,7 @@ static int ftrace_prepare(struct source *s, struct err *e)
 	if (r == 0)
 		r = make_instance(s, e);
 	if (r == 0)
-		r = set_filters(f, e);
+		r = set_filters(f, NULL, e);
 	if (r == 0)
 		r = save_head(s, tracing_fd, e);
 	if (r == 0)
@@ -516,8 +575,8 @@ static int event_back(struct source *s, size_t i, struct err *e)
 	r = add_system(&f->formats, events_fd, spec->system, e);
 	if (r == 0)
 		r = save_head(s, tracing_fd, e);
-	if (r == 0 && spec->filter[0])
-		r = instance_set_filter(&f->instance, spec->system, spec->event, spec->filter, e);
+	if (r == 0)
+		r = set_filters(f, spec->system, e);
 	return r == 0 ? enable_spec(&f->instance, spec, true, e) : r;
 }
 

@@ -46,6 +46,11 @@ ok "a bad filter of a trigger: the kernel's own words" refused 2 'no_such_field'
 kernels_words() { says "Field not found" || says "parse_error"; }
 ok "... among them what the kernel found wrong" kernels_words
 ok "a bad filter of an event: the kernel's own words" refused 2 'Field not found|parse_error' $server -e 'printk:console/no_such_field == 1'
+for filter in '((fsid==1)' 'fsid==1)' ')' '&&' 'fsid=="'; do
+	ok "a filter that is not balanced, of a trigger: refused: $filter" refused 2 'refuses the filter' $server \
+		--trigger "event:scoutfs:scoutfs_quorum_loop/$filter"
+	ok "... and of an event: $filter" refused 2 'refuses the filter' $server -e "printk:console/$filter"
+done
 # A trigger whose event this module lacks degrades to a warning.
 missing_event() {
 	bounded "$bin" $server -o "$out" --run-dir "$run" --trigger event:scoutfs:scoutfs_no_such_event --duration 1 >"$work/rec.out" 2>"$work/rec.err" </dev/null

@@ -67,7 +67,8 @@ ok "a bad port is refused" refuses "from 1 to 65535" 10.0.0.5 70000
 ok "a bad address is refused" refuses "not an IP address" 10.0.0.300 5000
 ok "a pasted address:port is explained" refuses "10.0.0.5 5000" 10.0.0.5:5000
 ok "a bad time is refused" refuses "is not a time" --before soon
-ok "recover without a folder is refused" refuses "DIR" recover
+nothing_left() { gives 0 recover --output-dir "$work" --run-dir "$work" && silent_out && says "nothing to recover"; }
+ok "recover where there is nothing to recover" nothing_left
 
 run="--run-dir=$work/run"
 nobody_there() { gives 1 "$1" "$run" && silent_out && says "no recorder runs"; }

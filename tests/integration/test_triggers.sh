@@ -82,6 +82,25 @@ PY
 }
 ok "duration: it was as long as that" lasted
 
+# ---- -e adds up ----
+
+ok "-e with filters: armed" record -e 'scoutfs:scoutfs_net_send_message/fsid == 0' -e 'sched:sched_switch/prev_pid == 0' \
+	-e "sched:sched_switch/next_pid == 0" -e 'sched:sched_waking/pid == 1' -e sched --duration 500ms
+ok "-e with filters: the duration ends it" recorder_wait
+adds_up() {
+	unpack && says "has no effect" || return 1
+	[ "$(count_events scoutfs_net_send_message)" -gt 5 ] || { echo "the filter took away what is always recorded"; return 1; }
+	grep ': sched_switch:' "$work/events" | grep -qv 'swapper' || { echo "sched as a whole did not count"; return 1; }
+}
+ok "-e with filters: nothing that was asked for otherwise is missing" adds_up
+ok "-e with two filters: armed" record -e 'sched:sched_switch/prev_pid == 0' -e 'sched:sched_switch/next_pid == 0' --duration 500ms
+ok "-e with two filters: the duration ends it" recorder_wait
+either() {
+	unpack && grep ': sched_switch:' "$work/events" >"$work/switches" && grep -q ': swapper/[0-9]*:0 ' "$work/switches" &&
+		grep -qE '==> swapper/[0-9]*:0 ' "$work/switches" && ! grep -v 'swapper/' "$work/switches"
+}
+ok "-e with two filters: events that one or the other lets through" either
+
 # ---- --after 0 ----
 
 ok "after 0: armed" record --after 0 --trigger 'event:scoutfs:scoutfs_trans_write_func'

@@ -158,7 +158,7 @@ static void check_tells_state_reason_and_remedy(void)
 {
 	struct text out = {0};
 
-	check_view_text(&report, false, &out);
+	check_view_text(&report, false, false, &out);
 	CHECK(has(out.s, "ok       root"));
 	CHECK(has(out.s, "warning  heartbeat"));
 	CHECK(has(out.s, "ERROR    tracefs"));
@@ -167,7 +167,7 @@ static void check_tells_state_reason_and_remedy(void)
 	CHECK(has(out.s, "Not ready to record: 1 error, 1 warning."));
 	CHECK(!strchr(out.s, '\033'));
 	text_reset(&out);
-	check_view_text(&report, true, &out);
+	check_view_text(&report, true, false, &out);
 	CHECK(has(out.s, "\033[1;31mERROR"));
 	text_free(&out);
 }
@@ -178,11 +178,11 @@ static void check_is_ready_with_warnings(void)
 	struct text out = {0};
 
 	two.count = 2;
-	check_view_text(&two, false, &out);
+	check_view_text(&two, false, false, &out);
 	CHECK(has(out.s, "Ready to record, with 1 warning."));
 	text_reset(&out);
 	two.count = 1;
-	check_view_text(&two, false, &out);
+	check_view_text(&two, false, false, &out);
 	CHECK(has(out.s, "Ready to record.\n"));
 	text_free(&out);
 }
