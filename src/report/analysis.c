@@ -11,6 +11,7 @@ const struct analysis_ops *const analysis_list[] = {
 	&analysis_rates,
 	&analysis_locks,
 	&analysis_events,
+	&analysis_timeline,
 	&analysis_rpc,
 	&analysis_connections,
 	&analysis_heartbeats,
