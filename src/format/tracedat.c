@@ -259,8 +259,13 @@ static void add_options(const struct tracedat_tail *t, struct text *out)
 		out->failed |= !text_ok(&stat);
 		add_option_string(out, OPTION_CPUSTAT, text_c(&stat));
 	}
+	/*
+	 * trace-cmd 3.1 takes the clock's name from here, without a look at the length: of an
+	 * option without bytes it reads whatever its heap holds, and now and then finds a clock
+	 * there. Older ones only note that there is an option, and read the text behind the table.
+	 */
 	if (t->trace_clock)
-		add_option(out, OPTION_TRACECLOCK, "", 0);
+		add_option_string(out, OPTION_TRACECLOCK, t->trace_clock);
 	if (t->uname)
 		add_option_string(out, OPTION_UNAME, t->uname);
 	put_le32(cpus, t->cpus);
