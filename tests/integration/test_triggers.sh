@@ -96,8 +96,8 @@ ok "-e with filters: nothing that was asked for otherwise is missing" adds_up
 ok "-e with two filters: armed" record -e 'sched:sched_switch/prev_pid == 0' -e 'sched:sched_switch/next_pid == 0' --duration 500ms
 ok "-e with two filters: the duration ends it" recorder_wait
 either() {
-	unpack && grep ': sched_switch:' "$work/events" >"$work/switches" && grep -q ': swapper/[0-9]*:0 ' "$work/switches" &&
-		grep -qE '==> swapper/[0-9]*:0 ' "$work/switches" && ! grep -v 'swapper/' "$work/switches"
+	unpack && grep ': sched_switch:' "$work/events" >"$work/switches" && grep -qE 'sched_switch: +swapper/[0-9]+:0 ' "$work/switches" &&
+		grep -qE '==> swapper/[0-9]+:0 ' "$work/switches" && ! grep -v 'swapper/' "$work/switches"
 }
 ok "-e with two filters: events that one or the other lets through" either
 
