@@ -241,6 +241,81 @@ static inline void kit_event(const char *name, uint64_t ns, uint16_t cpu, uint32
 	kit_show(kit_make(name, ns, cpu, pid, fields));
 }
 
+/* ---- packets and kernel-log lines ---- */
+
+/* "10.0.0.1:5000" */
+static inline struct wire_addr kit_addr(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	struct wire_addr a;
+	char ip[64];
+
+	if (!colon)
+		kit_die("an address is IP:PORT", s);
+	(void)snprintf(ip, sizeof(ip), "%.*s", (int)(colon - s), s);
+	if (!wire_addr_parse(ip, (uint16_t)atoi(colon + 1), &a))
+		kit_die("an address is IP:PORT", s);
+	return a;
+}
+
+/* A captured connection; end 0 is the client's. */
+static inline struct tcpflow_connection kit_flow(const char *client, const char *server)
+{
+	static uint64_t number;
+
+	return (struct tcpflow_connection){
+		.number = ++number, .ends = {kit_addr(client), kit_addr(server)}, .server = 1};
+}
+
+static inline void kit_flow_begin(struct tcpflow_connection *c, uint64_t ns, enum tcpflow_begin how)
+{
+	c->begin_ns = ns;
+	if (kit.ops->begin)
+		kit.ops->begin(kit.self, c, how);
+}
+
+static inline void kit_flow_end(struct tcpflow_connection *c, uint64_t ns, enum tcpflow_end how)
+{
+	if (kit.ops->end)
+		kit.ops->end(kit.self, c, ns, how);
+}
+
+/* A message that end @from sent. */
+static inline void kit_message(struct tcpflow_connection *c, int from, uint64_t ns,
+			       struct wire_message header, const void *data, uint32_t bytes)
+{
+	struct tcpflow_message m = {.from = from,
+				    .header_ns = ns,
+				    .last_ns = ns,
+				    .header = header,
+				    .data = data,
+				    .data_bytes = bytes};
+
+	m.header.data_len = (uint16_t)bytes;
+	c->messages[from]++;
+	if (kit.ops->message)
+		kit.ops->message(kit.self, c, &m);
+}
+
+static inline void kit_greeting(struct tcpflow_connection *c, int from, uint64_t ns,
+				struct wire_message header, struct wire_greeting g)
+{
+	uint8_t data[WIRE_GREETING_BYTES];
+
+	wire_greeting_write(&g, data);
+	header.command = WIRE_GREETING;
+	kit_message(c, from, ns, header, data, sizeof(data));
+}
+
+/* A line of the kernel's. */
+static inline void kit_line(uint64_t ns, const char *text)
+{
+	struct log_line l = {.ns = ns, .level = 6, .text = text, .bytes = strlen(text)};
+
+	if (kit.ops->log)
+		kit.ops->log(kit.self, &l);
+}
+
 /* NULL: the report has no such table. */
 static inline const struct table *kit_find(const char *name)
 {
