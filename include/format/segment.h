@@ -29,12 +29,17 @@ struct segment_entry {
 struct segment_tail {
 	struct chunk chunk; /* raw_bytes, first, last, records, lost of the whole of it */
 	uint8_t *bytes;
+	/* Pieces that cannot be read leave holes, which are closed: what follows is moved up. */
+	uint64_t hole_bytes;	       /* of all holes so far */
+	uint64_t hole_start, hole_end; /* of the last one, as the recorder counted */
 };
 
+/* A stretch of a file that cannot be read. What lies behind it can. */
 struct segment_damage {
 	char file[32];
-	uint64_t at;	/* offset of the first byte that makes no sense */
-	uint64_t bytes; /* from there to the end of the file */
+	uint64_t at;	 /* offset of the first byte that makes no sense */
+	uint64_t bytes;	 /* as many until something does, or the end of the file */
+	const char *why; /* constant; NULL: the bytes make no sense */
 };
 
 struct segment_set {

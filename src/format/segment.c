@@ -5,9 +5,11 @@
  * Called by record/finish.c and record/recover.c, and by record/spool.c when a dead session is
  * continued. It owns the index it builds and opens files only while it reads them. It never writes.
  *
- * A recorder may have been killed in the middle of any write. So a file is read up to its first
- * byte that makes no sense, and what lies behind is reported as damage, not guessed at: a torn
- * chunk at the end of the newest segment is what a power cut leaves, and the tail has its contents.
+ * A recorder may have been killed in the middle of any write, and disks change what lies on them.
+ * What makes no sense is reported as damage, not guessed at, and reading goes on at the next chunk
+ * whose header and frame both agree with their checksums: a torn chunk at the end of the newest
+ * segment is what a power cut leaves, and the tail has its contents; a stretch of zeros in the
+ * middle costs that stretch. A file that is no file (somebody's pipe) costs itself alone.
  */
 #include "format/segment.h"
 
@@ -24,9 +26,11 @@
 /* All of them together are what the spool held in memory, 64 MiB; zstd can promise far more. */
 #define TAIL_ALL_MAX (UINT64_C(256) << 20)
 #define TAILS_MAX 65536
+#define SCAN_BYTES (256 * KIB)
+#define CANDIDATES_MAX 65536 /* a file made to be damaged everywhere shall not take for ever */
 
 static int note_damage(struct segment_set *s, const char *file, uint64_t at, uint64_t bytes,
-		       struct err *e)
+		       const char *why, struct err *e)
 {
 	struct segment_damage *more;
 
@@ -38,6 +42,7 @@ static int note_damage(struct segment_set *s, const char *file, uint64_t at, uin
 	(void)snprintf(more->file, sizeof(more->file), "%s", file);
 	more->at = at;
 	more->bytes = bytes;
+	more->why = why;
 	return 0;
 }
 
@@ -63,6 +68,7 @@ struct walker {
 	uint64_t at;   /* of the header read last */
 	uint64_t next; /* of the header after it */
 	uint64_t size;
+	unsigned int candidates; /* that resync has tried */
 	uint8_t *frame;
 	size_t frame_room;
 };
@@ -119,14 +125,77 @@ static int walker_frame(struct walker *w, const struct chunk *c, const uint8_t *
 	return 0;
 }
 
-static int walker_open(int session_fd, const char *name, struct walker *ret, struct err *e)
+/*
+ * Set @w on the next sound chunk from @from on, or on the end of the file. A header's checksum and
+ * its frame's: what only looks like a chunk, within another's payload, is not taken for one.
+ */
+static int walker_resync(struct walker *w, uint64_t from, struct err *e)
 {
+	CLEANUP(freep) uint8_t *buf = malloc(SCAN_BYTES);
+
+	if (!buf)
+		return err_nomem(e);
+	while (from < w->size) {
+		ssize_t n = file_pread_all(w->fd, buf, SCAN_BYTES, from);
+		size_t at = 0;
+
+		if (n < 0)
+			return err_errno(e, (int)n, "cannot read the spool");
+		for (; at + CHUNK_HEADER_BYTES <= (size_t)n; at++) {
+			const uint8_t *frame;
+			struct chunk c;
+			int r;
+
+			if (chunk_header_read(buf + at, (size_t)n - at, &c) < 0)
+				continue;
+			if (w->candidates++ == CANDIDATES_MAX)
+				goto give_up;
+			w->next = from + at;
+			r = walker_next(w, &c, e);
+			if (r > 0)
+				r = walker_frame(w, &c, &frame, e);
+			if (r == 0)
+				w->next = w->at;
+			if (r != -EBADMSG)
+				return r;
+		}
+		if ((size_t)n < SCAN_BYTES)
+			break;
+		from += at; /* the last bytes may begin a header */
+	}
+give_up:
+	w->next = w->size;
+	return 0;
+}
+
+/* Note what cannot be read from w->at on, and go on behind it. */
+static int walker_skip(struct walker *w, const char *name, struct segment_set *s, struct err *e)
+{
+	uint64_t at = w->at;
+	int r = walker_resync(w, at + 1, e);
+
+	return r == 0 ? note_damage(s, name, at, w->next - at, NULL, e) : r;
+}
+
+/* 1; 0 when there is no such file or it is no file: noted, with @s. */
+static int walker_open(int session_fd, const char *name, struct walker *ret, struct segment_set *s,
+		       struct err *e)
+{
+	struct err why = {0};
 	struct stat st;
 	int fd;
 
-	fd = file_open_read_at(session_fd, name, e);
+	/* A pipe would keep whoever opens it waiting for its other end. */
+	if (fstatat(session_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return note_damage(s, name, 0, 0,
+				   errno == ENOENT ? "is missing" : "cannot be looked at", e);
+	if (!S_ISREG(st.st_mode))
+		return note_damage(s, name, 0, 0, "is not a file", e);
+	fd = file_open_read_at(session_fd, name, &why);
+	if (fd == -ENOMEM || fd == -EMFILE || fd == -ENFILE)
+		return err_errno(e, fd, "cannot open %s", name);
 	if (fd < 0)
-		return fd;
+		return note_damage(s, name, 0, (uint64_t)st.st_size, "cannot be opened", e);
 	if (fstat(fd, &st) < 0) {
 		int code = -errno;
 
@@ -134,7 +203,29 @@ static int walker_open(int session_fd, const char *name, struct walker *ret, str
 		return err_errno(e, code, "cannot look at %s", name);
 	}
 	*ret = (struct walker){.fd = fd, .size = (uint64_t)st.st_size};
-	return 0;
+	return 1;
+}
+
+/* The sound chunk that @w was found on, taken into the index. Another errno than -EBADMSG ends all.
+ */
+static int load_chunk(struct walker *w, const struct chunk *c, const char *name, uint32_t number,
+		      bool verify, struct segment_set *s, struct err *e)
+{
+	uint64_t at = w->at, next = w->next;
+	struct chunk after;
+	const uint8_t *frame;
+	int r;
+
+	r = verify ? walker_frame(w, c, &frame, e) : 0;
+	if (r != -EBADMSG)
+		return r == 0 ? add_entry(s, c, number, at, e) : r;
+	/* The header is sound: where it says that the next one is, there may be one. */
+	r = walker_next(w, &after, e);
+	w->at = at;
+	w->next = next;
+	if (r == -EBADMSG)
+		return walker_skip(w, name, s, e);
+	return r < 0 ? r : note_damage(s, name, at, next - at, NULL, e);
 }
 
 static int load_segment(int session_fd, uint32_t number, bool verify, struct segment_set *s,
@@ -146,33 +237,22 @@ static int load_segment(int session_fd, uint32_t number, bool verify, struct seg
 	int r;
 
 	(void)snprintf(name, sizeof(name), SEGMENT_NAME, number);
-	r = walker_open(session_fd, name, &w, e);
-	if (r < 0)
+	r = walker_open(session_fd, name, &w, s, e);
+	if (r <= 0)
 		return r;
 	s->disk_bytes += w.size;
-
-	while ((r = walker_next(&w, &c, e)) > 0) {
-		const uint8_t *frame;
-
-		if (verify) {
-			r = walker_frame(&w, &c, &frame, e);
-			if (r == -EBADMSG) {
-				/* The header is sound, so what follows it can still be trusted. */
-				r = note_damage(s, name, w.at, w.next - w.at, e);
-				if (r < 0)
-					return r;
-				continue;
-			}
-			if (r < 0)
-				return r;
-		}
-		r = add_entry(s, &c, number, w.at, e);
+	/* A segment is begun when there is a chunk to write. */
+	if (!w.size)
+		return note_damage(s, name, 0, 0, "is empty", e);
+	while ((r = walker_next(&w, &c, e)) != 0) {
+		if (r > 0)
+			r = load_chunk(&w, &c, name, number, verify, s, e);
+		else if (r == -EBADMSG)
+			r = walker_skip(&w, name, s, e);
 		if (r < 0)
 			return r;
 	}
-	if (r == -EBADMSG)
-		return note_damage(s, name, w.at, w.size - w.at, e);
-	return r;
+	return 0;
 }
 
 static int by_chunk(const struct chunk *a, const struct chunk *b)
@@ -240,7 +320,9 @@ static bool is_past(const struct segment_set *s, const struct chunk *c)
 		s->entries[low - 1].chunk.id == c->id;
 	newer = low < s->entry_count && s->entries[low].chunk.stream == c->stream &&
 		s->entries[low].chunk.id == c->id;
-	return newer && !older;
+	/* With damage in a segment it is that which may have taken the copy, and those before it.
+	 */
+	return newer && !older && !s->damage_count;
 }
 
 /* The open chunk that @c belongs to. A stream may have several: see is_past(). */
@@ -252,17 +334,53 @@ static struct segment_tail *find_tail(struct segment_set *s, const struct chunk 
 	return NULL;
 }
 
-/* May the tail chunk @c be laid over @t (NULL: a new one)? Asked before memory is taken for it. */
+/* Where a piece goes, and what it makes of the holes of its open chunk. */
+struct place {
+	uint64_t at;
+	uint64_t hole_bytes, hole_start, hole_end;
+};
+
+/*
+ * Place the tail chunk @c in the bytes of @t (NULL: a new one). What should precede it may have
+ * been lost with a piece that cannot be read, but only then: the hole is closed.
+ */
+static bool tail_place(const struct segment_set *s, const struct segment_tail *t,
+		       const struct chunk *c, struct place *p)
+{
+	uint64_t end = t ? t->chunk.raw_bytes + t->hole_bytes : 0;
+	bool lost = s->damage_count && !strcmp(s->damage[s->damage_count - 1].file, SEGMENT_TAIL);
+
+	*p = (struct place){0};
+	if (t)
+		*p = (struct place){0, t->hole_bytes, t->hole_start, t->hole_end};
+	if (c->offset > end) {
+		p->at = end - p->hole_bytes;
+		p->hole_bytes += c->offset - end;
+		p->hole_start = end;
+		p->hole_end = c->offset;
+		return lost;
+	}
+	if (c->offset < p->hole_start)
+		return false;
+	if (c->offset < p->hole_end) { /* it brings a part of the hole back */
+		p->hole_bytes -= p->hole_end - c->offset;
+		p->hole_end = c->offset;
+	}
+	p->at = c->offset - p->hole_bytes;
+	return true;
+}
+
+/* May @c be laid over @t at @at? Asked before memory is taken for it. */
 static bool tail_fits(const struct segment_set *s, const struct segment_tail *t,
-		      const struct chunk *c)
+		      const struct chunk *c, uint64_t at)
 {
 	uint64_t sum = 0;
 
-	if (c->offset > (t ? t->chunk.raw_bytes : 0) || (!t && s->tail_count == TAILS_MAX))
+	if (!t && s->tail_count == TAILS_MAX)
 		return false;
 	for (size_t i = 0; i < s->tail_count; i++)
 		sum += &s->tails[i] == t ? 0 : s->tails[i].chunk.raw_bytes;
-	return sum + c->offset + c->raw_bytes <= TAIL_ALL_MAX;
+	return sum + at + c->raw_bytes <= TAIL_ALL_MAX;
 }
 
 static struct segment_tail *add_tail(struct segment_set *s, struct err *e)
@@ -285,6 +403,7 @@ static int apply_tail(struct segment_set *s, const struct chunk *c, const uint8_
 {
 	CLEANUP(freep) uint8_t *part = NULL;
 	struct segment_tail *t;
+	struct place p;
 	uint64_t end;
 	uint8_t *more;
 	size_t got;
@@ -292,7 +411,8 @@ static int apply_tail(struct segment_set *s, const struct chunk *c, const uint8_
 	if (!c->tail || !c->raw_bytes || c->raw_bytes > TAIL_RAW_MAX || c->offset > TAIL_RAW_MAX)
 		return -EBADMSG;
 	t = find_tail(s, c);
-	if (!tail_fits(s, t, c) || ZSTD_getFrameContentSize(frame, c->frame_bytes) != c->raw_bytes)
+	if (!tail_place(s, t, c, &p) || !tail_fits(s, t, c, p.at) ||
+	    ZSTD_getFrameContentSize(frame, c->frame_bytes) != c->raw_bytes)
 		return -EBADMSG;
 	part = malloc(c->raw_bytes);
 	if (!part)
@@ -304,17 +424,36 @@ static int apply_tail(struct segment_set *s, const struct chunk *c, const uint8_
 		t = add_tail(s, e);
 	if (!t)
 		return -ENOMEM;
-	end = c->offset + c->raw_bytes;
+	end = p.at + c->raw_bytes;
 	more = realloc(t->bytes, end);
 	if (!more)
 		return err_nomem(e);
-	memcpy(more + c->offset, part, c->raw_bytes);
+	memcpy(more + p.at, part, c->raw_bytes);
 	t->bytes = more;
+	t->hole_bytes = p.hole_bytes;
+	t->hole_start = p.hole_start;
+	t->hole_end = p.hole_end;
 	t->chunk = *c;
 	t->chunk.tail = false;
 	t->chunk.offset = 0;
 	t->chunk.raw_bytes = end;
 	return 0;
+}
+
+/* The tail chunk that @w was found on. What does not fit is noted, and its open chunk stays as it
+ * is. */
+static int load_piece(struct walker *w, const struct chunk *c, struct segment_set *s, struct err *e)
+{
+	uint64_t at = w->at, next = w->next;
+	const uint8_t *frame;
+	int r;
+
+	r = walker_frame(w, c, &frame, e);
+	if (r == -EBADMSG)
+		return walker_skip(w, SEGMENT_TAIL, s, e);
+	if (r == 0 && !is_past(s, c))
+		r = apply_tail(s, c, frame, e);
+	return r == -EBADMSG ? note_damage(s, SEGMENT_TAIL, at, next - at, NULL, e) : r;
 }
 
 static int load_tail(int session_fd, struct segment_set *s, struct err *e)
@@ -323,26 +462,19 @@ static int load_tail(int session_fd, struct segment_set *s, struct err *e)
 	struct chunk c;
 	int r;
 
-	r = walker_open(session_fd, SEGMENT_TAIL, &w, e);
-	if (r == -ENOENT) {
-		err_clear(e);
-		return 0;
-	}
-	if (r < 0)
+	r = walker_open(session_fd, SEGMENT_TAIL, &w, s, e);
+	if (r <= 0)
 		return r;
 	s->disk_bytes += w.size;
-	while ((r = walker_next(&w, &c, e)) > 0) {
-		const uint8_t *frame;
-
-		r = walker_frame(&w, &c, &frame, e);
-		if (r >= 0 && !is_past(s, &c))
-			r = apply_tail(s, &c, frame, e);
+	while ((r = walker_next(&w, &c, e)) != 0) {
+		if (r > 0)
+			r = load_piece(&w, &c, s, e);
+		else if (r == -EBADMSG)
+			r = walker_skip(&w, SEGMENT_TAIL, s, e);
 		if (r < 0)
-			break;
+			return r;
 	}
-	if (r == -EBADMSG)
-		return note_damage(s, SEGMENT_TAIL, w.at, w.size - w.at, e);
-	return r;
+	return 0;
 }
 
 static int list_segments(int session_fd, uint32_t **ret_numbers, size_t *ret_count, struct err *e)
@@ -403,9 +535,10 @@ static int by_number(const void *a, const void *b)
  * @ret:        the index; release with segment_set_done(), also after a failure
  * @e:          filled on failure only
  *
- * Damage is a result, not a failure: it is listed in ret->damage and what precedes it is indexed.
+ * Damage is a result, not a failure: it is listed in ret->damage, and what lies before and behind
+ * it is indexed. So is a spool that is missing.
  *
- * Return: 0, or a negative errno when the folder itself cannot be read.
+ * Return: 0, or a negative errno when there is no memory, or the disk does not answer.
  */
 int segment_set_load(int session_fd, bool verify, struct segment_set *ret, struct err *e)
 {
@@ -415,6 +548,11 @@ int segment_set_load(int session_fd, bool verify, struct segment_set *ret, struc
 
 	*ret = (struct segment_set){0};
 	r = list_segments(session_fd, &numbers, &count, e);
+	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP) {
+		err_clear(e);
+		return note_damage(ret, SEGMENT_DIR, 0, 0,
+				   r == -ENOENT ? "is missing" : "is not a folder", e);
+	}
 	if (r < 0)
 		return r;
 	if (count)
