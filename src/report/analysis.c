@@ -12,6 +12,7 @@ const struct analysis_ops *const analysis_list[] = {
 	&analysis_locks,
 	&analysis_events,
 	&analysis_timeline,
+	&analysis_commits,
 	&analysis_rpc,
 	&analysis_connections,
 	&analysis_heartbeats,

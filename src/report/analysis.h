@@ -100,7 +100,7 @@ extern const struct analysis_ops analysis_heartbeats;
 extern const struct analysis_ops analysis_loss;
 extern const struct analysis_ops analysis_about;
 extern const struct analysis_ops analysis_rates, analysis_locks, analysis_events;
-extern const struct analysis_ops analysis_timeline;
+extern const struct analysis_ops analysis_timeline, analysis_commits;
 extern const struct analysis_ops analysis_rpc;
 extern const struct analysis_ops analysis_connections;
 
