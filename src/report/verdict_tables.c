@@ -417,15 +417,13 @@ static void tell_next(const struct verdict *v, const struct story *s, struct rep
 	put_when(from, sizeof(from), v, turn, -3);
 	put_when(to, sizeof(to), v, turn, 2);
 	command(v, t, "timeline --from %s --to %s", from, to);
-	if (s->cause && s->kind != LOGLINE_LEADER_FENCED && s->victim.has_addr)
+	if (!s->cause)
+		command(v, t, "rates rpc connections");
+	else if (s->kind == LOGLINE_LEADER_FENCED || !s->victim.has_addr)
+		command(v, t, "heartbeats connections --from -60s");
+	else
 		command(v, t, "connections --peer %s",
 			wire_addr_format(&s->victim.addr, addr, sizeof(addr)));
-	else
-		command(v, t, "connections rpc");
-	if (s->cause)
-		command(v, t, "heartbeats --from -60s");
-	else
-		command(v, t, "rates locks");
 	if (is_lossy(v))
 		command(v, t, "loss");
 }

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Reports `verdict`, `heartbeats` and `loss` of the real fences, beside what trace-cmd, tshark and grep say of the same captures
+# (verdict.py). Arguments: the program, raw_bundle.
+set -u
+program=$1 raw_bundle=$2
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+data=$here/../data/real
+# shellcheck source=tests/golden/real.sh
+. "$here/real.sh"
+for tool in trace-cmd tshark zstd python3 script; do
+	command -v "$tool" >/dev/null || {
+		echo "1..0 # SKIP no $tool"
+		exit 77
+	}
+done
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+number=0 failed=0
+ok() {
+	if [ "$1" = 0 ]; then
+		echo "ok $((++number)) - $2"
+	else
+		echo "not ok $((++number)) - $2"
+		failed=1
+	fi
+}
+
+echo 1..7
+for session in fence-client fence-leader; do
+	real_bundle "$session" || exit 1
+	bundle=$work/$session.tar.zst
+	"$program" report "$bundle" verdict heartbeats loss --format json --limit 0 >"$work/report.json"
+	zstd -dqf "$data/$session-v6.dat.zst" -o "$work/trace.dat"
+	zstd -dqf "$data/pcap/$session-sll2.pcap.zst" -o "$work/packets.pcap"
+	zstd -dqf "$data/kmsg/$session.kmsg.zst" -o "$work/kmsg"
+	trace-cmd report -t "$work/trace.dat" 2>/dev/null | grep -E ' scoutfs_(quorum_|conn_)' >"$work/events.txt"
+	tshark -r "$work/packets.pcap" -T fields -E separator=' ' -e frame.time_epoch -e udp.srcport -e udp.dstport -e udp.payload \
+		-e tcp.srcport -e tcp.dstport -e tcp.payload >"$work/packets.txt" 2>/dev/null
+	python3 "$here/verdict.py" "$session" "$work"
+	ok $? "$session: the figures are those of other programs"
+
+	# As long a name as they have.
+	name=scoutfs-trace.node17.2026-1120-1000.AbCdEf.tar.zst
+	ln -f "$bundle" "$work/$name"
+	script -qec "cd '$work' && stty cols 80 rows 40; '$program' report $name" /dev/null </dev/null |
+		sed 's/\x1b\[[0-9;]*m//g' | tr -d '\r' >"$work/screen.txt"
+	grep -q 'was fenced by' "$work/screen.txt" && [ "$(wc -l <"$work/screen.txt")" -le 40 ] && ! grep -qE '.{81}' "$work/screen.txt"
+	ok $? "$session: without a name it is the verdict, on a screen of 80 by 40"
+
+	# The kernel's lines are in the trace as well.
+	"$program" report "$work/trace.dat" verdict.verdict --format csv >"$work/alone.csv" 2>"$work/err"
+	grep -q 'was fenced by' "$work/alone.csv"
+	ok $? "$session: a trace.dat alone is enough to tell"
+done
+! "$program" report "$work/fence-client.tar.zst" verdict --to -25s --format csv | grep -q 'was fenced by the server [^;.]* after'
+ok $? "a window without the fence does not tell when the connection was lost"
+exit $failed
