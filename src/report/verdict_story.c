@@ -296,7 +296,8 @@ static const char *meaning(enum logline_kind kind)
 	case LOGLINE_CORRUPTION:
 		return "found the file system's metadata inconsistent";
 	case LOGLINE_SERVER_CLOSING:
-		return "lost the connection of a client; no fence is in this recording";
+		return "ended the connection of a client (at a clean unmount the log says the "
+		       "same)";
 	case LOGLINE_CLIENT_DISCONNECTED:
 		return "lost its connection to the server";
 	case LOGLINE_HEARTBEAT_DELAY:
@@ -309,6 +310,22 @@ static const char *meaning(enum logline_kind kind)
 		return "could not commit a log merge";
 	default:
 		return "logged what the trigger waited for";
+	}
+}
+
+/* What became of a client whose connection is gone. */
+static void tell_outcome(struct story *s)
+{
+	for (size_t i = 0; i < verdict_line_total(s->v); i++) {
+		const struct verdict_line *k = verdict_line_at(s->v, i);
+		char buf[40];
+
+		if (k->l.kind != LOGLINE_CLIENT_FENCED || k->ns < s->ns ||
+		    !story_is_victim(s, &k->l.a, k->l.has_a))
+			continue;
+		text_printf(&s->what, " It was fenced %s later.",
+			    span(k->ns - s->ns, buf, sizeof(buf)));
+		return;
 	}
 }
 
@@ -334,6 +351,8 @@ static void tell_line(struct story *s)
 		name_party(&s->what, &s->victim);
 		text_str(&s->what, ".");
 	}
+	if (s->kind == LOGLINE_SERVER_CLOSING || s->kind == LOGLINE_CLIENT_DISCONNECTED)
+		tell_outcome(s);
 }
 
 static void tell_nothing(struct story *s)
@@ -353,10 +372,26 @@ static void tell_nothing(struct story *s)
 	text_str(&s->what, ".");
 }
 
+static void tell_untriggered(struct story *s)
+{
+	uint64_t fences = 0;
+
+	for (size_t i = 0; i < verdict_line_total(s->v); i++)
+		if (logline_is_fence(verdict_line_at(s->v, i)->l.kind))
+			fences += verdict_line_at(s->v, i)->count;
+	if (fences > 1)
+		text_printf(&s->what,
+			    "No trigger fired, but the log tells of %" PRIu64
+			    " fences; the last one: ",
+			    fences);
+	else
+		text_str(&s->what, "No trigger fired, but: ");
+}
+
 static void tell_what(struct story *s)
 {
 	if (!s->v->rec->triggered && s->cause)
-		text_str(&s->what, "No trigger fired, but: ");
+		tell_untriggered(s);
 	switch (s->kind) {
 	case LOGLINE_CLIENT_FENCED:
 		tell_client_fenced(s);
@@ -492,7 +527,7 @@ static void tell_durations(struct story *s)
 			lasted(s, "loss to fence", s->lost_ns, s->ns,
 			       over ? " (reconnect window 20 s: passed)"
 				    : " (less than the reconnect window of 20 s)");
-		else
+		else if (s->kind != LOGLINE_SERVER_CLOSING)
 			lasted(s, "loss to trigger", s->lost_ns, s->ns, "");
 	}
 	lasted(s, "fence to reclaimed", s->ns, s->reclaimed_ns, "");

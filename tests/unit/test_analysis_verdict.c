@@ -408,6 +408,19 @@ static void other_triggers_say_what_they_mean(void)
 	CHECK_EQ(step_offset("from the server to it: GET_ROOTS response"), -30 * (int64_t)S);
 	end();
 
+	begin("'reason':'trigger','trigger':'server-closing','text':'" LEADER
+	      ": server closing 10.0.0.1:19700 -> 10.0.0.2:5000'",
+	      NULL);
+	line(AT, LEADER ": server closing 10.0.0.1:19700 -> 10.0.0.2:5000");
+	line(AT + 20 * S, LEADER ": client 10.0.0.3:5000 reconnect timed out, fencing");
+	line(AT + 21 * S, LEADER FENCE);
+	CHECK_STR(
+		value("verdict"),
+		"The mount 10.0.0.1:19700 (f.aaaaaa.r.111111) ended the connection of a client (at "
+		"a clean unmount the log says the same). It concerns 10.0.0.2:5000. It was fenced "
+		"21.00 s later.");
+	end();
+
 	begin("'reason':'trigger','trigger':'oops','text':'watchdog: BUG: soft lockup - CPU#1'",
 	      NULL);
 	line_of(3, AT, "watchdog: BUG: soft lockup - CPU#1");
@@ -441,7 +454,8 @@ static void without_a_trigger(void)
 	line(AT - 60 * S, LEADER ": server closing 10.0.0.1:19700 -> 10.0.0.2:5000");
 	line(AT - 39 * S, LEADER FENCE);
 	line(AT - 5 * S, CLIENT " error: quorum service saw error -67, shutting down.");
-	CHECK(says("verdict", "No trigger fired, but: Node 10.0.0.2:5000 was fenced"));
+	CHECK(says("verdict", "No trigger fired, but the log tells of 2 fences; the last one: Node "
+			      "10.0.0.2:5000 was fenced"));
 	CHECK(says("verdict", "21.00 s after its connection was lost"));
 	CHECK_EQ(step_offset("client 10.0.0.2:5000 reconnect"), -39 * (int64_t)S);
 	end();
