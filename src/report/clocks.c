@@ -186,9 +186,10 @@ bool clocks_mono_of_real(const struct clocks *c, uint64_t real_ns, uint64_t near
 	first = real_ns - (uint64_t)offset_at(c, near_mono_ns);
 	second = real_ns - (uint64_t)offset_at(c, first);
 	/* A step lies between: the one of the two that is nearer to where it should be. */
-	*ret_mono_ns = distance((int64_t)second, (int64_t)near_mono_ns) <=
-				       distance((int64_t)first, (int64_t)near_mono_ns) + STEP_NS
-			       ? second
-			       : first;
+	if (distance((int64_t)second, (int64_t)near_mono_ns) <=
+	    distance((int64_t)first, (int64_t)near_mono_ns) + STEP_NS)
+		first = second;
+	/* Lines of the boot are from before the clock began, by as much as the anchors are off. */
+	*ret_mono_ns = (int64_t)first < 0 ? 0 : first;
 	return true;
 }
