@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Reports on trace events of the real sessions: `events` beside trace-cmd, byte for byte; `rates`, `locks`, `commits`
+# and `timeline` beside a few lines of Python over its text (events.py). Arguments: the program, raw_bundle.
+set -u
+program=$1 raw_bundle=$2
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+data=$here/../data/real
+# shellcheck source=tests/golden/real.sh
+. "$here/real.sh"
+for tool in trace-cmd zstd python3 tar; do
+	command -v "$tool" >/dev/null || {
+		echo "1..0 # SKIP no $tool"
+		exit 77
+	}
+done
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+number=0 failed=0
+result() { # STATUS NAME
+	if [ "$1" = 0 ]; then
+		echo "ok $((++number)) - $2"
+	else
+		echo "not ok $((++number)) - $2"
+		failed=1
+	fi
+}
+
+# From pcap-summary.txt of the captures: what walks the streams with nothing but the header's length found.
+declare -A messages=([fence-client]=3292 [fence-leader]=1796)
+
+echo 1..8
+for session in fence-client fence-leader; do
+	real_bundle "$session" || exit 1
+	bundle=$work/$session.tar.zst
+	mkdir -p "$work/$session" &&
+		tar -C "$work/$session" --strip-components=1 --zstd -xf "$bundle" || exit 1
+	trace=$work/$session/trace.dat
+
+	trace-cmd report "$trace" >"$work/want.txt" 2>"$work/trace-cmd.err"
+	"$program" report "$bundle" events >"$work/got.txt" && cmp "$work/got.txt" "$work/want.txt"
+	result $? "$session: events are the lines of trace-cmd"
+	[ "$(wc -l <"$work/got.txt")" -gt 50000 ]
+	result $? "$session: and they are many"
+
+	"$program" report "$bundle" events --cpu 1 --event 'scoutfs_lock_*' >"$work/got.txt" &&
+		cmp "$work/got.txt" <(grep -E '^cpus=|\[001\].*: scoutfs_lock_' "$work/want.txt")
+	result $? "$session: filters leave what grep leaves"
+
+	trace-cmd report -t "$trace" >"$work/text.txt" 2>"$work/trace-cmd.err" &&
+		"$program" report "$bundle" rates locks commits --format json --limit 0 >"$work/report.json" &&
+		"$program" report "$bundle" events --format csv >"$work/events.csv" &&
+		"$program" report "$bundle" timeline --format csv >"$work/timeline.csv" &&
+		cp "$work/$session/kernel.log" "$work/kernel.log" && echo "${messages[$session]}" >"$work/messages.txt" &&
+		python3 "$here/events.py" "$session" "$work"
+	result $? "$session: rates, locks, commits and timeline"
+done
+exit $failed
