@@ -10,7 +10,7 @@
 #include "format/wire.h"
 #include "report/when.h"
 
-enum report_format { REPORT_TEXT, REPORT_CSV, REPORT_JSON };
+enum report_format { REPORT_TEXT, REPORT_CSV, REPORT_JSON, REPORT_HTML };
 
 /* What is not let through is not seen by any report. Of one kind, any may match; all kinds must. */
 enum report_filter_kind {
@@ -38,6 +38,7 @@ struct report_config {
 	const char *const *reports; /* NAME or NAME.TABLE; none: those that are the default */
 	size_t report_count;
 	enum report_format format;
+	const char *html; /* HTML: the file to make, or to put in place of the one that is there */
 	struct when from, to;
 	const struct report_filter *filters;
 	size_t filter_count;

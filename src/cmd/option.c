@@ -208,6 +208,9 @@ const struct option_row option_table[] = {
 	{ON_REPORT, GROUP_REPORT, OPTION_WORD, "format", 0, "WORD", "text", .words = format_words,
 	 .field = FIELD(format),
 	 .help = "text, for people; csv or json, for programs: raw numbers, times in ns"},
+	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "html", 0, "FILE", .field = FIELD(report.html),
+	 .complete = "-f",
+	 .help = "make one file for a browser: verdict, timeline, and the reports named, or all"},
 	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "local", .field = FIELD(report.local),
 	 .help = "show and take times in the zone of this host instead of UTC"},
 
@@ -676,6 +679,10 @@ static int take_bundle(struct arguments *a, struct err *e)
 	a->report.report_count = a->operand_count - 1;
 	a->report.filters = a->filters;
 	a->report.format = a->json ? REPORT_JSON : (enum report_format)a->format;
+	if (a->report.html && a->report.format != REPORT_TEXT)
+		return err_set(e, -EINVAL, "--html and another format cannot be made at once");
+	if (a->report.html)
+		a->report.format = REPORT_HTML;
 	if (a->from)
 		r = when_parse(a->from, a->report.local, &a->report.from, e);
 	if (r == 0 && a->to)

@@ -76,6 +76,7 @@ struct analysis_ops {
 	size_t self_bytes;   /* zeroed memory that the functions get as @self */
 	const struct event_want *wants;
 	size_t want_count;
+	bool endless; /* a row for each thing that happened: made only when it is named */
 
 	/* Any of these may be NULL; what is not NULL is what has to be read. */
 	int (*open)(void *self, const struct recording *rec, const struct analysis_options *o,
@@ -101,7 +102,7 @@ extern const struct analysis_ops analysis_loss;
 extern const struct analysis_ops analysis_about;
 extern const struct analysis_ops analysis_rates, analysis_locks, analysis_events;
 extern const struct analysis_ops analysis_timeline, analysis_commits;
-extern const struct analysis_ops analysis_rpc;
+extern const struct analysis_ops analysis_rpc, analysis_overview;
 extern const struct analysis_ops analysis_connections;
 
 /* The table: in the order in which it is listed; the first is shown when none is named. */

@@ -371,6 +371,7 @@ const struct analysis_ops analysis_events = {
 	.name = "events",
 	.title = "Trace events",
 	.summary = "every trace event, line for line as trace-cmd report prints it",
+	.endless = true,
 	.self_bytes = sizeof(struct events),
 	.open = open_events,
 	.each_event = each_event,

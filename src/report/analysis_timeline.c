@@ -439,6 +439,7 @@ const struct analysis_ops analysis_timeline = {
 	.name = "timeline",
 	.title = "Timeline",
 	.summary = "events, messages, heartbeats and log lines in the order in which they happened",
+	.endless = true,
 	.self_bytes = sizeof(struct timeline),
 	.open = open_timeline,
 	.each_event = each_event,

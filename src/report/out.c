@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From analyses to standard output.
+ * From analyses to standard output, or to a file.
  *
  * Called by analyses (analysis.h) and by report.c. Tables are kept until the analysis is done, then
  * shown in the order in which they were made; a table whose rows are handed over as they come is
@@ -21,10 +21,12 @@ static void write_out(struct report_document *d, const char *bytes, size_t n)
 
 	if (d->failed)
 		return;
-	sandbox_shows(d->sandbox);
-	r = file_write_all(STDOUT_FILENO, bytes, n);
+	if (!d->in_file)
+		sandbox_shows(d->sandbox);
+	r = file_write_all(d->fd, bytes, n);
 	if (r < 0) {
-		err_errno(d->e, r, "cannot write to standard output");
+		err_errno(d->e, r, "cannot write to %s",
+			  d->in_file ? "the file" : "standard output");
 		d->failed = true;
 	}
 }

@@ -14,6 +14,8 @@ struct report_document {
 	struct view view;
 	struct text text; /* not written yet */
 	struct sandbox *sandbox;
+	int fd;	       /* where it goes */
+	bool in_file;  /* which nobody sees before it is complete: not standard output */
 	size_t count;  /* of reports */
 	struct err *e; /* a failed write, from then on nothing is written */
 	bool failed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * `report`: from a bundle's path to tables on standard output.
+ * `report`: from a bundle's path to tables on standard output, or to an HTML file.
  *
  * Called by cmd. What touches the file system comes first: the bundle's files are opened. All the
  * rest happens in the sandbox's child (sandbox.c): index, clocks, what is known of the recording as
@@ -21,6 +21,7 @@
 #include "feed.h"
 #include "filter.h"
 #include "out.h"
+#include "page.h"
 #include "sandbox.h"
 
 #define THREADS_MAX 8
@@ -41,6 +42,7 @@ struct run {
 	size_t wish_count;
 	unsigned int sources_left_out; /* bits 1 << enum feed_source: they killed a child before */
 	unsigned int threads;
+	struct page page; /* where to */
 
 	/* in the child */
 	struct sandbox *sandbox;
@@ -50,6 +52,7 @@ struct run {
 	struct analysis_options options;
 	struct report_document document;
 	struct table notes; /* of the document, as notes of a table without columns */
+	const char *names[REPORTS_MAX];
 	bool incomplete;
 };
 
@@ -98,10 +101,40 @@ static int take_wish(struct run *run, const char *words, struct err *e)
 	return no_such_report(name, e);
 }
 
+static bool is_wished(const struct run *run, const struct analysis_ops *ops)
+{
+	for (size_t i = 0; i < run->wish_count; i++)
+		if (run->wishes[i].ops == ops)
+			return true;
+	return false;
+}
+
+/* A page begins with the verdict and the timeline, and has everything else unless some are named.
+ */
+static int take_page_wishes(struct run *run, struct err *e)
+{
+	int r = add_wish(run, analysis_list[0], NULL, e);
+
+	if (r == 0)
+		r = add_wish(run, &analysis_overview, NULL, e);
+	for (size_t i = 0; r == 0 && i < run->config->report_count; i++) {
+		const struct analysis_ops *ops = analysis_find(run->config->reports[i]);
+
+		if (!ops || !is_wished(run, ops))
+			r = take_wish(run, run->config->reports[i], e);
+	}
+	for (size_t i = 0; r == 0 && !run->config->report_count && i < analysis_count; i++)
+		if (!analysis_list[i]->endless && !is_wished(run, analysis_list[i]))
+			r = add_wish(run, analysis_list[i], NULL, e);
+	return r;
+}
+
 static int take_wishes(struct run *run, struct err *e)
 {
 	int r = 0;
 
+	if (run->config->format == REPORT_HTML)
+		return take_page_wishes(run, e);
 	for (size_t i = 0; r == 0 && i < run->config->report_count; i++)
 		r = take_wish(run, run->config->reports[i], e);
 	if (r == 0 && !run->wish_count) /* the first of the table is the overview */
@@ -178,8 +211,12 @@ static int resolve_window(struct run *run, struct err *e)
 static void begin_document(struct run *run)
 {
 	const struct report_config *c = run->config;
-	const struct view_settings settings = {
+	const char *slash = strrchr(c->bundle, '/');
+	struct view_settings settings = {
 		.format = c->format,
+		.title = slash && slash[1] ? slash + 1 : c->bundle,
+		.reports = run->names,
+		.notes = &run->notes,
 		.color = c->color,
 		.columns = c->columns,
 		.clock = {.triggered = run->recording.triggered,
@@ -189,6 +226,9 @@ static void begin_document(struct run *run)
 			  .local = c->local},
 	};
 
+	for (size_t i = 0; i < run->wish_count; i++)
+		if (!run->wishes[i].left_out)
+			run->names[settings.report_count++] = run->wishes[i].ops->name;
 	view_begin(&run->document.view, &settings, &run->document.text);
 }
 
@@ -383,6 +423,8 @@ static int run_in_child(struct sandbox *s, void *arg, struct err *e)
 	run->sandbox = s;
 	run->document.sandbox = s;
 	run->document.e = e;
+	run->document.fd = run->page.fd;
+	run->document.in_file = run->page.fd != STDOUT_FILENO;
 	table_init(&run->notes, "notes", "", NULL, 0);
 	r = read_bundle(run, e);
 	if (r < 0)
@@ -439,6 +481,9 @@ static int supervise(struct run *run, struct err *e)
 			return r;
 		log_warning("%s; trying again without it", e ? e->text : "the reader died");
 		err_clear(e);
+		r = page_rewind(&run->page, e);
+		if (r < 0)
+			return r;
 	}
 }
 
@@ -454,7 +499,7 @@ static int supervise(struct run *run, struct err *e)
  */
 int report_run(const struct report_config *c, struct err *e)
 {
-	struct run run = {.config = c};
+	struct run run = {.config = c, .page = {.dir_fd = -1, .fd = -1}};
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int r;
 
@@ -463,7 +508,15 @@ int report_run(const struct report_config *c, struct err *e)
 	if (r == 0)
 		r = not_usage(bundle_open_files(c->bundle, &run.bundle, e));
 	if (r == 0)
+		r = not_usage(page_open(c->html ? c->html : "-", &run.page, e));
+	if (r == 0)
 		r = supervise(&run, e);
+	if (r >= 0) {
+		int kept = not_usage(page_keep(&run.page, e));
+
+		r = kept < 0 ? kept : r;
+	}
+	page_done(&run.page);
 	bundle_free(run.bundle);
 	return r;
 }

@@ -14,6 +14,7 @@ static const struct view_ops *const formats[] = {
 	[REPORT_TEXT] = &view_text,
 	[REPORT_CSV] = &view_csv,
 	[REPORT_JSON] = &view_json,
+	[REPORT_HTML] = &view_html,
 };
 
 /**
@@ -87,6 +88,7 @@ void view_end(struct view *v, bool complete, const char *const *notes, size_t co
 {
 	v->ops->end(v, complete, notes, count);
 	free(take_ptr(v->shown));
+	free(take_ptr(v->html));
 }
 
 /** view_real() - CLOCK_REALTIME at a moment of the recorded host; false: not known */

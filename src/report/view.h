@@ -37,6 +37,12 @@ struct view_settings {
 	bool color;
 	unsigned int columns; /* of the terminal; 0: lines may be of any length */
 	struct view_clock clock;
+	/* HTML: for the list of contents, and what is known to be true of the whole document when
+	 * its first report ends: @notes's notes. Borrowed until view_end(). */
+	const char *title; /* of the window; NULL: none */
+	const char *const *reports;
+	size_t report_count;
+	const struct table *notes;
 };
 
 struct view {
@@ -52,6 +58,7 @@ struct view {
 	const char *report;
 	bool wrote_row;
 	struct json_writer json;
+	struct view_html *html; /* owned; view_html.c */
 };
 
 /* One for each format. */
@@ -65,7 +72,7 @@ struct view_ops {
 	/* The document's own: what is true of every report in it. */
 	void (*end)(struct view *v, bool complete, const char *const *notes, size_t count);
 };
-extern const struct view_ops view_text, view_csv, view_json;
+extern const struct view_ops view_text, view_csv, view_json, view_html;
 
 void view_begin(struct view *v, const struct view_settings *settings, struct text *out);
 void view_report(struct view *v, const char *name, const char *title);
@@ -79,5 +86,10 @@ void view_end(struct view *v, bool complete, const char *const *notes, size_t co
 bool view_real(const struct view *v, uint64_t mono_ns, uint64_t *ret_real_ns);
 void view_put_real(struct text *out, double d);
 void view_put_utc(struct text *out, uint64_t real_ns);
+/* For people; view_text.c. */
+void view_put_duration(struct text *out, uint64_t ns);
+void view_put_time(const struct view *v, struct text *out, uint64_t mono_ns);
+void view_put_from_trigger(const struct view *v, struct text *out, uint64_t mono_ns);
+void view_put_number(struct text *out, const struct column *column, const struct cell *c);
 
 #endif

@@ -63,9 +63,10 @@ static void put_scaled(struct text *out, uint64_t thousandths, const char *unit)
 		    unit);
 }
 
-/* "850 ns", "1.25 ms", "20.211 s", "12 min 5 s": up to three decimals, as latencies are compared.
+/* view_put_duration(): "850 ns", "1.25 ms", "20.211 s", "12 min 5 s": up to three decimals, as
+ * latencies are compared.
  */
-static void put_duration(struct text *out, uint64_t ns)
+void view_put_duration(struct text *out, uint64_t ns)
 {
 	static const struct {
 		const char *unit;
@@ -118,8 +119,8 @@ static bool is_trigger_day(const struct view *v, const struct tm *tm)
 	return day.tm_year == tm->tm_year && day.tm_yday == tm->tm_yday;
 }
 
-/* The forms that --from and --to take, so that a time can be copied there. */
-static void put_time(const struct view *v, struct text *out, uint64_t mono_ns)
+/* view_put_time(): the forms that --from and --to take, so that a time can be copied there. */
+void view_put_time(const struct view *v, struct text *out, uint64_t mono_ns)
 {
 	uint64_t real_ns;
 	struct tm tm;
@@ -136,8 +137,9 @@ static void put_time(const struct view *v, struct text *out, uint64_t mono_ns)
 		    real_ns % NSEC_PER_SEC / NSEC_PER_USEC);
 }
 
-/* "-20.211387s", again as --from takes it; microseconds, rounded down like the time beside it. */
-static void put_from_trigger(const struct view *v, struct text *out, uint64_t mono_ns)
+/* view_put_from_trigger(): "-20.211387s", again as --from takes it; microseconds, rounded down like
+ * the time beside it. */
+void view_put_from_trigger(const struct view *v, struct text *out, uint64_t mono_ns)
 {
 	int64_t ns = (int64_t)(mono_ns - v->settings.clock.trigger_ns);
 	uint64_t us = magnitude(ns) / NSEC_PER_USEC;
@@ -176,7 +178,7 @@ static void put_text(struct text *out, const char *s, size_t n)
 	}
 }
 
-static void put_number(struct text *out, const struct column *column, const struct cell *c)
+void view_put_number(struct text *out, const struct column *column, const struct cell *c)
 {
 	char buf[32];
 
@@ -216,20 +218,20 @@ static void put_cell(const struct view *v, struct text *out, const struct table 
 	if (!c->known) {
 		text_str(out, column->type == COLUMN_BAR ? "" : "-");
 	} else if (sc->part == PART_FROM_TRIGGER) {
-		put_from_trigger(v, out, c->u);
+		view_put_from_trigger(v, out, c->u);
 	} else if (column->type == COLUMN_TEXT) {
 		put_text(out, c->s, c->len);
 	} else if (column->type == COLUMN_DURATION) {
-		put_duration(out, c->u);
+		view_put_duration(out, c->u);
 	} else if (column->type == COLUMN_OFFSET) {
 		text_str(out, c->i < 0 ? "-" : "+");
-		put_duration(out, magnitude(c->i));
+		view_put_duration(out, magnitude(c->i));
 	} else if (column->type == COLUMN_TIME) {
-		put_time(v, out, c->u);
+		view_put_time(v, out, c->u);
 	} else if (column->type == COLUMN_BAR) {
 		put_bar(out, c->d, sc);
 	} else {
-		put_number(out, column, c);
+		view_put_number(out, column, c);
 	}
 }
 
