@@ -87,17 +87,26 @@ static int no_such_report(const char *name, struct err *e)
 		       name);
 }
 
+static const struct analysis_ops *find_report(const char *name)
+{
+	for (size_t i = 0; i < analysis_count; i++)
+		if (!strcmp(analysis_list[i]->name, name))
+			return analysis_list[i];
+	return NULL;
+}
+
 /* "NAME" or "NAME.TABLE". */
 static int take_wish(struct run *run, const char *words, struct err *e)
 {
 	const char *dot = strchr(words, '.');
+	const struct analysis_ops *ops;
 	char name[64];
 
 	(void)snprintf(name, sizeof(name), "%.*s", (int)min_of(strcspn(words, "."), sizeof(name)),
 		       words);
-	for (size_t i = 0; i < analysis_count; i++)
-		if (!strcmp(analysis_list[i]->name, name))
-			return add_wish(run, analysis_list[i], dot ? dot + 1 : NULL, e);
+	ops = find_report(name);
+	if (ops)
+		return add_wish(run, ops, dot ? dot + 1 : NULL, e);
 	return no_such_report(name, e);
 }
 
@@ -113,12 +122,13 @@ static bool is_wished(const struct run *run, const struct analysis_ops *ops)
  */
 static int take_page_wishes(struct run *run, struct err *e)
 {
+	const struct analysis_ops *overview = find_report("overview");
 	int r = add_wish(run, analysis_list[0], NULL, e);
 
-	if (r == 0)
-		r = add_wish(run, &analysis_overview, NULL, e);
+	if (r == 0 && overview)
+		r = add_wish(run, overview, NULL, e);
 	for (size_t i = 0; r == 0 && i < run->config->report_count; i++) {
-		const struct analysis_ops *ops = analysis_find(run->config->reports[i]);
+		const struct analysis_ops *ops = find_report(run->config->reports[i]);
 
 		if (!ops || !is_wished(run, ops))
 			r = take_wish(run, run->config->reports[i], e);
