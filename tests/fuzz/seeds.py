@@ -181,6 +181,13 @@ def kmsg():
             put("discover", "log-%d" % n, b"\0" + text)
         if b"scoutfs" in text:
             put("triggers", "line-%d" % n, b"nheartbeat-silence" + CUT + text)
+    story = b"".join(b"\0" + le(n * 10 ** 9, 8) + b"\0" + line.partition(b";")[2] + b"\n"
+                     for n, line in enumerate(l for l in lines if b"scoutfs f" in l))
+    beat = b"\1" + le(7, 8) + b"\0\1\1\1\2\0\1" + le(3, 8)
+    message = b"\2" + le(9, 8) + b"\7\1\0\1\1\7\0" + le(5, 8)
+    for name, at in (("triggered", 40 * 10 ** 9 + 1), ("ended", 0)):
+        put("verdict", name, le(at, 8) + b"scoutfs f.aaaaaa.r.111111: client 10.0.0.1:5 reconnect timed out, fencing\n" + story)
+    put("verdict", "traffic", le(11, 8) + b"scoutfs f.aaaaaa.r.1: fencing previous leader\n" + beat * 3 + message * 2)
     put("kmsg", "device", le(0, 8) + b"6,1,2,c,caller=T1;a \\x41 \\x5cx\n SUBSYSTEM=net\n DEVICE=n1\n")
 
 
