@@ -68,16 +68,17 @@ static bool same_call(const struct recent *a, const struct recent *b)
 }
 
 /* Clocks of packets and events differ by a little, so a place may tell after the last one. */
-static void update_ranked(struct rpc *r, const struct recent *call)
+static void update_ranked(struct rpc *r, const struct recent *call, enum calls_view view)
 {
 	if (r->slowest.count > UPDATE_MOST)
 		return;
 	for (size_t i = 0; i < r->slowest.count; i++) {
 		struct slow *s = (struct slow *)r->slowest.items + i;
 
-		if (same_call(&s->call, call) && !(call->views & s->call.views & ~call->views) &&
-		    (s->call.views | call->views) == call->views)
-			s->call = *call;
+		if (!same_call(&s->call, call) || s->call.views & 1U << view)
+			continue;
+		s->call.views |= (uint8_t)(1U << view);
+		s->call.latency_ns[view] = call->latency_ns[view];
 	}
 }
 
@@ -101,7 +102,7 @@ static void rank(struct rpc *r, const struct calls_done *d, const struct recent 
 	enum calls_view view = d->session->view;
 
 	if (known_better(r, call, view)) {
-		update_ranked(r, call);
+		update_ranked(r, call, view);
 		return;
 	}
 	if (top_would(&r->slowest, d->latency_ns))
@@ -592,6 +593,8 @@ static void tell_unanswered(struct rpc *r, struct report_out *out)
 	for (size_t i = 0; i < count; i++)
 		unanswered_row(r, t, &joined[i]);
 	table_top(t, r->limit);
+	if (count && r->end_ns < r->rec->last_ns)
+		table_note(t, "An answer later than what was looked at is not seen.");
 }
 
 /* ---- conversations ---- */
@@ -724,7 +727,8 @@ static void explain(const struct rpc *r, struct table *t, const struct differenc
 	else if (all->no_event || all->no_packet)
 		table_note(t, "Neither has losses that are known. A message that was traced as "
 			      "sent and is in no packet did not leave (the connection was cut), or "
-			      "is of the first or last moment, where the two do not end together.");
+			      "is of the first or last moment, where the two do not end together. "
+			      "A packet without its event is one that a filter kept back.");
 }
 
 static bool sum_differences(const struct rpc *r, enum calls_side from, size_t command,

@@ -309,6 +309,23 @@ static void each_place_counts_for_itself_and_a_request_is_one_line(void)
 	end();
 }
 
+static void a_place_may_tell_after_the_last_one(void)
+{
+	const struct table *t;
+
+	begin();
+	/* Clocks of packets and events are not quite the same. */
+	traced(true, false, 1000 * MS, 7, WIRE_LOCK, false);
+	request(0, 1001 * MS, 7, WIRE_LOCK);
+	traced(false, false, 1010 * MS, 7, WIRE_LOCK, true);
+	answer(1, 1012 * MS, 7, WIRE_LOCK, 0);
+	t = kit_table("slowest");
+	CHECK_EQ(t->row_count, 1);
+	CHECK_EQ(kit_u64(t, 0, "round_trip_ns"), 10 * MS);
+	CHECK_EQ(kit_u64(t, 0, "wire_ns"), 11 * MS);
+	end();
+}
+
 static void who_the_server_is_need_not_be_known(void)
 {
 	begin();
@@ -409,6 +426,7 @@ TEST_MAIN(TEST(an_answer_belongs_to_the_request_of_its_number_and_direction),
 	  TEST(another_server_begins_with_its_own_numbers),
 	  TEST(what_was_acknowledged_is_not_yet_answered),
 	  TEST(each_place_counts_for_itself_and_a_request_is_one_line),
-	  TEST(who_the_server_is_need_not_be_known), TEST(numbers_of_a_stranger_do_no_harm),
+	  TEST(a_place_may_tell_after_the_last_one), TEST(who_the_server_is_need_not_be_known),
+	  TEST(numbers_of_a_stranger_do_no_harm),
 	  TEST(more_unanswered_requests_than_are_kept_are_counted),
 	  TEST(more_connections_than_are_kept_are_counted), TEST(nothing_is_a_report_too))
