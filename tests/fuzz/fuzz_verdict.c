@@ -22,7 +22,7 @@ static struct bundle *bundle;
 static void open_bundle(void)
 {
 	static const uint8_t head[24] = {
-		0x4d, 0x3c, 0xb2, 0xa1, 2, [4] = 2, [6] = 4, [16] = 0xff, [17] = 0xff, [20] = 113};
+		0x4d, 0x3c, 0xb2, 0xa1, [4] = 2, [6] = 4, [16] = 0xff, [17] = 0xff, [20] = 113};
 	char path[64];
 	int fd = memfd_create("capture", MFD_CLOEXEC);
 
@@ -143,8 +143,10 @@ static void check_verdict(const struct report_out *out)
 
 static void check_heartbeats(const struct report_out *out)
 {
-	MUST(table_of(out, "intervals")->row_count <= 256);
-	MUST(table_of(out, "terms")->row_count <= 1024);
+	const struct table *intervals = table_of(out, "intervals"), *terms = table_of(out, "terms");
+
+	MUST(intervals && intervals->row_count <= 256);
+	MUST(terms && terms->row_count <= 1024);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
