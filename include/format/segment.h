@@ -21,7 +21,7 @@
 /* One sealed chunk and where it lies. */
 struct segment_entry {
 	struct chunk chunk;
-	uint32_t file; /* number in the segment's name */
+	uint32_t file; /* number in the segment's name; 0: it is ->tails[at] */
 	uint64_t at;   /* offset of its header in that file */
 };
 
@@ -55,6 +55,8 @@ struct segment_set {
 
 /* @verify: read every frame and check its checksum, not only the headers. */
 int segment_set_load(int session_fd, bool verify, struct segment_set *ret, struct err *e);
+/* Enter the open chunks among the sealed ones, in their places. */
+int segment_set_adopt_tails(struct segment_set *s, struct err *e);
 void segment_set_done(struct segment_set *s);
 int segment_open(int session_fd, uint32_t file, struct err *e);
 /* Greatest sequence of a stream, sealed or in the tail; 0 none. */

@@ -574,6 +574,27 @@ int segment_set_load(int session_fd, bool verify, struct segment_set *ret, struc
 	return 0;
 }
 
+/**
+ * segment_set_adopt_tails() - enter the open chunks among the sealed ones
+ *
+ * For a reader that takes both: they have file 0 and no frame yet (frame_bytes and frame_crc are of
+ * the last piece).
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int segment_set_adopt_tails(struct segment_set *s, struct err *e)
+{
+	for (size_t i = 0; i < s->tail_count; i++) {
+		int r = add_entry(s, &s->tails[i].chunk, 0, i, e);
+
+		if (r < 0)
+			return r;
+	}
+	if (s->entry_count)
+		qsort(s->entries, s->entry_count, sizeof(*s->entries), by_stream);
+	return 0;
+}
+
 void segment_set_done(struct segment_set *s)
 {
 	for (size_t i = 0; i < s->tail_count; i++)

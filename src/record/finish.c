@@ -7,6 +7,9 @@
  * order of stream, behind a tar header each for the files they make up; only the short members are
  * compressed here.
  *
+ * Nothing is left out in silence: what is missing, damaged or does not fit is a gap in the
+ * manifest, and the folder is kept when it holds something that the bundle has not.
+ *
  * The bundle is written under a hidden name, synced, and given its final name in one step that
  * replaces nothing: a bundle under its final name is complete.
  */
@@ -20,8 +23,10 @@
 #include <zstd.h>
 
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "format/pcapfile.h"
 #include "format/tarball.h"
 #include "format/tracedat.h"
 
@@ -33,6 +38,10 @@
 #define PID_LIMIT (UINT32_C(1) << 22) /* PID_MAX_LIMIT of linux/threads.h */
 #define HEAD_MAX_BYTES (256 * MIB)
 #define SEGMENTS_OPEN_MAX 128
+#define TAIL_LEVEL 1 /* of zstd; as the spool */
+/* pcap-linktype(7), and libpcap's own number for the same within a program. */
+#define LINKTYPE_RAW 101
+#define DLT_RAW_LINUX 12
 
 struct finisher {
 	const struct finish_config *config;
@@ -58,7 +67,8 @@ struct finisher {
 	int output_fd, bundle_fd;
 	char bundle_name[300], hidden_name[320];
 	bool hidden_exists;
-	bool trace_unreadable; /* its head is damaged: there are pages, but no trace.dat */
+	const char *kept; /* what the folder has and the bundle has not; NULL: nothing */
+	ZSTD_CCtx *zstd;  /* for chunks that nobody has compressed yet */
 };
 
 static void finisher_done(struct finisher *f)
@@ -73,6 +83,7 @@ static void finisher_done(struct finisher *f)
 	free(f->context);
 	free(f->cpu_bytes);
 	free(f->frame);
+	(void)ZSTD_freeCCtx(f->zstd);
 	text_free(&f->trace_head);
 	text_free(&f->trace_tail);
 	text_free(&f->packets_head);
@@ -86,17 +97,23 @@ static void finisher_done(struct finisher *f)
 
 /* ---- what there is ---- */
 
+/*
+ * One of the small files. One that is missing or cannot be read leaves @ret empty: who needs it
+ * notes the damage. Absent is right where the recorder was killed before it was written.
+ */
 static int load_small(struct finisher *f, const char *name, size_t limit, struct text *ret,
 		      struct err *e)
 {
-	int r = file_load_at(f->config->session_fd, name, limit, ret, e);
+	struct err why = {0};
+	int r = file_load_at(f->config->session_fd, name, limit, ret, &why);
 
-	/* Absent: killed before it was written, or a source that never came to be. */
-	if (r == -ENOENT) {
-		err_clear(e);
-		return 0;
-	}
-	return r;
+	if (r == -ENOMEM)
+		return err_nomem(e);
+	if (r < 0 && r != -ENOENT)
+		log_warning("%s", why.text);
+	if (r < 0)
+		text_free(ret);
+	return 0;
 }
 
 static int add_context_file(struct finisher *f, int dir_fd, const char *moment, const char *name,
@@ -117,7 +134,7 @@ static int add_context_file(struct finisher *f, int dir_fd, const char *moment, 
 		log_warning("%s", e ? e->text : name);
 		err_clear(e);
 		text_free(&more->text);
-		return 0;
+		return manifest_damage(&f->manifest, "spool", e, "%s cannot be read", more->path);
 	}
 	f->context_count++;
 	return 0;
@@ -183,6 +200,8 @@ static int drop_misfits(struct finisher *f, struct err *e)
 		more += f->set.damage_count++;
 		*more = (struct segment_damage){.at = en->at, .bytes = en->chunk.frame_bytes};
 		(void)snprintf(more->file, sizeof(more->file), SEGMENT_NAME, en->file);
+		if (!en->file)
+			(void)snprintf(more->file, sizeof(more->file), SEGMENT_TAIL);
 	}
 	f->set.entry_count = kept;
 	return 0;
@@ -196,8 +215,14 @@ static int load_folder(struct finisher *f, bool verify, struct err *e)
 	r = folder_load(fd, f->config->session_path, &f->folder, e);
 	if (r == 0)
 		r = segment_set_load(fd, verify, &f->set, e);
+	/* What a tail still holds the disk did not take, or it cannot be written to. */
+	if (r == 0)
+		r = segment_set_adopt_tails(&f->set, e);
 	if (r == 0)
 		r = drop_misfits(f, e);
+	for (size_t i = 0; r == 0 && i < f->set.damage_count; i++)
+		if (f->set.damage[i].bytes)
+			f->kept = "what cannot be read of its spool";
 	if (r == 0)
 		r = manifest_survey(&f->folder, &f->set, &f->manifest, e);
 	if (r == 0)
@@ -213,6 +238,106 @@ static int load_folder(struct finisher *f, bool verify, struct err *e)
 	if (r == 0 && f->context_count)
 		qsort(f->context, f->context_count, sizeof(*f->context), by_name);
 	return r;
+}
+
+static uint64_t stream_bytes(const struct finisher *f, enum chunk_stream stream)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < f->manifest.holding_count; i++)
+		if (f->manifest.holdings[i].stream == stream)
+			sum = f->manifest.holdings[i].raw_bytes;
+	return sum;
+}
+
+/* Recorded, but not to be read: see manifest_spoil(). */
+static bool is_spoilt(const struct finisher *f, enum chunk_stream stream)
+{
+	for (size_t i = 0; i < f->manifest.holding_count; i++)
+		if (f->manifest.holdings[i].stream == stream)
+			return !f->manifest.holdings[i].member;
+	return false;
+}
+
+/* ---- the heads of files ---- */
+
+/* A pcap header, of any byte order and resolution. */
+static bool is_pcap_head(const struct text *t)
+{
+	static const uint32_t magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xd4c3b2a1, 0x4d3cb2a1};
+
+	for (size_t i = 0; t->len == PCAPFILE_HEADER_BYTES && i < ARRAY_SIZE(magics); i++)
+		if (get_le32(t->s) == magics[i])
+			return true;
+	return false;
+}
+
+/* The header that the recorder wrote, as its facts give it. */
+static bool packets_head_of_facts(const struct finisher *f, uint8_t out[PCAPFILE_HEADER_BYTES])
+{
+	const struct json_value *facts = folder_source(&f->folder, "packets");
+	uint64_t type = json_get_u64(facts, "link_type", UINT64_MAX);
+
+	if (type > UINT16_MAX || !json_get_u64(facts, "snaplen", 0))
+		return false;
+	/* As source_packets.c: in files raw IP has another number than libpcap's. */
+	pcapfile_header(type == DLT_RAW_LINUX ? LINKTYPE_RAW : (int)type,
+			(uint32_t)json_get_u64(facts, "snaplen", 0), out);
+	return true;
+}
+
+static int replace_head(struct text *head, const void *bytes, size_t n, struct err *e)
+{
+	text_reset(head);
+	text_add(head, bytes, n);
+	return text_ok(head) ? 0 : err_nomem(e);
+}
+
+static int mend_packets_head(struct finisher *f, struct err *e)
+{
+	struct text *head = &f->packets_head;
+	uint8_t made[PCAPFILE_HEADER_BYTES];
+
+	if (!stream_bytes(f, CHUNK_PACKETS) && !head->len)
+		return 0;
+	if (packets_head_of_facts(f, made)) {
+		if (head->len == sizeof(made) && !memcmp(head->s, made, sizeof(made)))
+			return 0;
+		manifest_degrade(&f->manifest, "packets",
+				 SESSION_PACKETS_HEAD
+				 " was missing or damaged; it was made anew from " SESSION_FACTS);
+		return replace_head(head, made, sizeof(made), e);
+	}
+	if (is_pcap_head(head))
+		return 0;
+	head->len = 0;
+	f->kept = "the packets, which the bundle has not";
+	return manifest_spoil(&f->manifest, "packets",
+			      SESSION_PACKETS_HEAD
+			      " is missing or damaged, and " SESSION_FACTS
+			      " does not tell the kind of the link: the packets cannot be read",
+			      e);
+}
+
+static bool is_row_of_names(const struct text *t)
+{
+	size_t n = 0;
+
+	while (n < t->len && ((t->s[n] >= 'a' && t->s[n] <= 'z') || strchr("_,", t->s[n])) &&
+	       t->s[n])
+		n++;
+	return n > 0 && n + 1 == t->len && t->s[n] == '\n';
+}
+
+static int mend_clocks_head(struct finisher *f, struct err *e)
+{
+	struct text *head = &f->clocks_head;
+
+	if ((!stream_bytes(f, CHUNK_CLOCKS) && !head->len) || is_row_of_names(head))
+		return 0;
+	manifest_degrade(&f->manifest, "clocks",
+			 SESSION_CLOCKS_HEAD " was missing or damaged; it was made anew");
+	return replace_head(head, SESSION_CLOCKS_COLUMNS, strlen(SESSION_CLOCKS_COLUMNS), e);
 }
 
 /* ---- trace.dat ---- */
@@ -304,13 +429,19 @@ static int make_trace_tail(struct finisher *f, struct err *e)
 
 	if (!head_is_sound(&f->trace_head, &f->trace_head_raw)) {
 		f->trace_head_raw = 0;
-		f->trace_unreadable = true;
+		f->kept = "the trace pages, which the bundle has not";
 		return manifest_spoil(
 			&f->manifest, "ftrace",
-			"the event formats saved in " SESSION_TRACE_HEAD
-			" are damaged: the recorded pages cannot be read without them",
+			f->trace_head.len
+				? "the event formats saved in " SESSION_TRACE_HEAD
+				  " are damaged: the recorded pages cannot be read without them"
+				: "the event formats saved in " SESSION_TRACE_HEAD
+				  " are missing: the recorded pages cannot be read without them",
 			e);
 	}
+	if (faccessat(f->config->session_fd, SPOOL_COMMS, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		manifest_degrade(&f->manifest, "ftrace",
+				 "the names of processes, saved in " SPOOL_COMMS ", are missing");
 	r = load_small(f, SPOOL_COMMS, COMMS_MAX_BYTES, &all_comms, e);
 	if (r == 0)
 		r = newest_comms(&all_comms, &comms, e);
@@ -337,16 +468,6 @@ static int make_trace_tail(struct finisher *f, struct err *e)
 
 /* ---- members ---- */
 
-static uint64_t stream_bytes(const struct finisher *f, enum chunk_stream stream)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < f->manifest.holding_count; i++)
-		if (f->manifest.holdings[i].stream == stream)
-			sum = f->manifest.holdings[i].raw_bytes;
-	return sum;
-}
-
 static uint64_t trace_bytes(const struct finisher *f)
 {
 	return f->trace_head_raw + f->trace_tail.len + stream_bytes(f, CHUNK_RING);
@@ -361,7 +482,7 @@ static int list_members(struct finisher *f, const struct text *summary, struct e
 	r = manifest_add_member(m, "summary.txt", summary->len, e);
 	if (r == 0)
 		r = manifest_add_member(m, "kernel.log", stream_bytes(f, CHUNK_KMSG), e);
-	if (r == 0)
+	if (r == 0 && !is_spoilt(f, CHUNK_PACKETS))
 		r = manifest_add_member(m, "packets.pcap",
 					f->packets_head.len + stream_bytes(f, CHUNK_PACKETS), e);
 	if (r == 0)
@@ -398,23 +519,54 @@ static int segment_fd(struct finisher *f, uint32_t number, struct err *e)
 	return fd;
 }
 
+static int make_frame_room(struct finisher *f, size_t n, struct err *e)
+{
+	uint8_t *more = n > f->frame_room ? realloc(f->frame, n) : f->frame;
+
+	if (n > f->frame_room && !more)
+		return err_nomem(e);
+	f->frame = more;
+	f->frame_room = max_of(f->frame_room, n);
+	return 0;
+}
+
+/* A chunk that was still open: as the spool would have sealed it. */
+static int copy_tail(struct finisher *f, struct tarball *t, const struct segment_entry *en,
+		     struct err *e)
+{
+	const struct segment_tail *tail = &f->set.tails[en->at];
+	struct chunk c = en->chunk;
+	size_t room = ZSTD_compressBound(c.raw_bytes), n;
+	int r = make_frame_room(f, room, e);
+
+	if (r < 0)
+		return r;
+	if (!f->zstd)
+		f->zstd = ZSTD_createCCtx();
+	if (!f->zstd)
+		return err_nomem(e);
+	n = ZSTD_compressCCtx(f->zstd, f->frame, room, tail->bytes, c.raw_bytes, TAIL_LEVEL);
+	if (ZSTD_isError(n))
+		return err_nomem(e);
+	c.frame_bytes = (uint32_t)n;
+	c.frame_crc = crc32c(~0u, f->frame, n);
+	return tarball_chunk(t, &c, f->frame, e);
+}
+
 static int copy_chunk(struct finisher *f, struct tarball *t, const struct segment_entry *en,
 		      struct err *e)
 {
 	const struct chunk *c = &en->chunk;
 	ssize_t n;
-	int fd;
+	int fd, r;
 
 	if (f->config->cancelled && f->config->cancelled(f->config->arg))
 		return err_set(e, -ECANCELED, "making the bundle was given up");
-	if (c->frame_bytes > f->frame_room) {
-		uint8_t *more = realloc(f->frame, c->frame_bytes);
-
-		if (!more)
-			return err_nomem(e);
-		f->frame = more;
-		f->frame_room = c->frame_bytes;
-	}
+	if (!en->file)
+		return copy_tail(f, t, en, e);
+	r = make_frame_room(f, c->frame_bytes, e);
+	if (r < 0)
+		return r;
 	fd = segment_fd(f, en->file, e);
 	if (fd < 0)
 		return fd;
@@ -477,7 +629,7 @@ static int add_members(struct finisher *f, struct tarball *t, const struct text 
 		r = tarball_add(t, "summary.txt", summary->s, summary->len, e);
 	if (r == 0)
 		r = add_stream_member(f, t, "kernel.log", &nothing, CHUNK_KMSG, e);
-	if (r == 0)
+	if (r == 0 && !is_spoilt(f, CHUNK_PACKETS))
 		r = add_stream_member(f, t, "packets.pcap", &f->packets_head, CHUNK_PACKETS, e);
 	if (r == 0)
 		r = add_stream_member(f, t, "clocks.csv", &f->clocks_head, CHUNK_CLOCKS, e);
@@ -557,11 +709,12 @@ static int name_bundle(struct finisher *f, struct record_result *ret, struct err
 	if (snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", dir, f->bundle_name) >=
 	    (int)sizeof(ret->bundle))
 		log_warning("the bundle's path is too long to be printed; it is in %s", dir);
-	if (f->trace_unreadable) {
+	if (f->kept) {
 		(void)snprintf(ret->session, sizeof(ret->session), "%s", f->config->session_path);
-		log_error("trace.dat is not in the bundle, because %s/%s is damaged; the folder is "
-			  "kept, with the trace pages in it",
-			  f->config->session_path, SESSION_TRACE_HEAD);
+		log_error(
+			"not all of %s could be read (summary.txt says what); the folder is kept, "
+			"with %s in it",
+			f->config->session_path, f->kept);
 	}
 	ret->complete = f->manifest.complete;
 	manifest_write_result(&f->manifest, ret->bundle, &ret->json);
@@ -575,7 +728,13 @@ static int finish_once(const struct finish_config *c, bool verify, struct record
 	int r;
 
 	r = load_folder(&f, verify, e);
-	if (r == 0 && f.trace_head.len)
+	if (r == 0 && c->undrained)
+		r = manifest_damage(&f.manifest, "ftrace", e, "%s", c->undrained);
+	if (r == 0)
+		r = mend_packets_head(&f, e);
+	if (r == 0)
+		r = mend_clocks_head(&f, e);
+	if (r == 0 && (f.trace_head.len || stream_bytes(&f, CHUNK_RING)))
 		r = make_trace_tail(&f, e);
 	if (r == 0)
 		r = open_bundle(&f, e);

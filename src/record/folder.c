@@ -4,7 +4,8 @@
  * journal, appended to until the end came, however it came.
  *
  * Used by finish.c, recover.c and leftover.c; the spool is read by format/segment.c. The last line
- * of a journal may be torn; what does not parse is left out and counted.
+ * of a journal may be torn; what else does not parse is left out and counted, and a journal or a
+ * ledger that is missing or cannot be read is noted: the manifest tells of both.
  */
 #include "folder.h"
 
@@ -89,14 +90,19 @@ static int load_facts(int session_fd, const char *path, struct folder *f, struct
 	return 0;
 }
 
+static void add_damage(struct folder *f, const char *file, const char *why)
+{
+	if (f->damage_count < ARRAY_SIZE(f->damage))
+		f->damage[f->damage_count++] = (struct folder_damage){file, why};
+}
+
+/* 1; 0 when it is not a line of ours; -ENOMEM. */
 static int add_line(struct folder *f, const char *line, size_t n, struct err *e)
 {
 	struct json_doc *doc;
 
-	if (f->journal_count == JOURNAL_MAX_LINES || json_parse(line, n, &doc, NULL) < 0) {
-		f->journal_bad++;
+	if (f->journal_count == JOURNAL_MAX_LINES || json_parse(line, n, &doc, NULL) < 0)
 		return 0;
-	}
 	if (f->journal_count == f->journal_room) {
 		size_t more_room = f->journal_room ? f->journal_room * 2 : 256;
 		struct json_doc **more = realloc(f->journal, more_room * sizeof(struct json_doc *));
@@ -109,7 +115,7 @@ static int add_line(struct folder *f, const char *line, size_t n, struct err *e)
 		f->journal_room = more_room;
 	}
 	f->journal[f->journal_count++] = doc;
-	return 0;
+	return 1;
 }
 
 /* Of a journal that is longer than any real one, the end: why the recording stopped is there. */
@@ -138,33 +144,62 @@ static int load_journal_end(int session_fd, struct text *ret, struct err *e)
 	return 0;
 }
 
+/* A small file of the recorder's; what cannot be read of it is noted. 1; 0; -ENOMEM. */
+static int load_text(int session_fd, const char *name, struct text *ret, struct folder *f,
+		     struct err *e)
+{
+	struct err why = {0};
+	int r = file_load_at(session_fd, name, JOURNAL_MAX_BYTES, ret, &why);
+
+	if (r == -EFBIG && !strcmp(name, SPOOL_JOURNAL)) {
+		f->journal_bad++; /* at least */
+		r = load_journal_end(session_fd, ret, &why);
+	}
+	if (r == -ENOMEM)
+		return err_nomem(e);
+	if (r < 0)
+		add_damage(f, name, r == -ENOENT ? "is missing" : "cannot be read");
+	return r == 0;
+}
+
+/* Whoever took the folder over says that the line before was cut off when the recorder died. */
+static bool tells_of_torn(const struct folder *f)
+{
+	return json_get_bool(json_root(f->journal[f->journal_count - 1]), "torn", false);
+}
+
 static int load_journal(int session_fd, struct folder *f, struct err *e)
 {
 	CLEANUP(text_free) struct text text = {0};
 	const char *at, *end;
+	bool bad = false; /* the line before */
 	int r;
 
-	r = file_load_at(session_fd, SPOOL_JOURNAL, JOURNAL_MAX_BYTES, &text, e);
-	if (r == -ENOENT) {
-		err_clear(e);
-		return 0;
-	}
-	if (r == -EFBIG) {
-		err_clear(e);
-		r = load_journal_end(session_fd, &text, e);
-	}
-	if (r < 0)
+	r = load_text(session_fd, SPOOL_JOURNAL, &text, f, e);
+	if (r <= 0)
 		return r;
 	for (at = text_c(&text), end = at + text.len; at < end;) {
 		const char *nl = memchr(at, '\n', (size_t)(end - at));
 		size_t n = nl ? (size_t)(nl - at) : (size_t)(end - at);
 
-		r = n ? add_line(f, at, n, e) : 0;
+		r = n ? add_line(f, at, n, e) : 1;
 		if (r < 0)
 			return r;
+		if (r == 0)
+			f->journal_bad += nl != NULL;
+		else if (n && bad && tells_of_torn(f))
+			f->journal_bad--;
+		bad = n ? r == 0 : bad;
 		at += n + 1;
 	}
 	return 0;
+}
+
+static bool is_blank(const char *s, size_t n)
+{
+	while (n && s[n - 1] == '\0')
+		n--;
+	return n == 0;
 }
 
 /* The ledger's lines lie at fixed places: one that is torn does not spoil the next. */
@@ -173,14 +208,18 @@ static int load_losses(int session_fd, struct folder *f, struct err *e)
 	CLEANUP(text_free) struct text text = {0};
 	int r;
 
-	r = file_load_at(session_fd, SPOOL_LOSSES, JOURNAL_MAX_BYTES, &text, e);
-	if (r == -ENOENT) {
-		err_clear(e);
-		return 0;
+	r = load_text(session_fd, SPOOL_LOSSES, &text, f, e);
+	if (r <= 0)
+		return r;
+	for (size_t at = 0; at < text.len; at += SPOOL_LOSS_BYTES) {
+		size_t n = min_of(text.len - at, (size_t)SPOOL_LOSS_BYTES);
+
+		r = is_blank(text.s + at, n) ? 1 : add_line(f, text.s + at, n, e);
+		if (r < 0)
+			return r;
+		f->losses_bad += r == 0;
 	}
-	for (size_t at = 0; r == 0 && at < text.len; at += SPOOL_LOSS_BYTES)
-		r = add_line(f, text.s + at, min_of(text.len - at, (size_t)SPOOL_LOSS_BYTES), e);
-	return r;
+	return 0;
 }
 
 /**

@@ -11,7 +11,12 @@ struct folder {
 	/* One a line, in order, then the loss ledger's; torn or foreign lines are left out. */
 	struct json_doc **journal;
 	size_t journal_count, journal_room;
-	uint64_t journal_bad; /* lines left out */
+	uint64_t journal_bad; /* lines left out, but for one that was being written at the end */
+	uint64_t losses_bad;  /* the same of the ledger's */
+	struct folder_damage {
+		const char *file, *why; /* constants */
+	} damage[4];			/* files that should be there and cannot be read */
+	size_t damage_count;
 };
 
 /* -ENOENT or -EINVAL with a sentence when it is not a session folder of ours. */

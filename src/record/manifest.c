@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 
 #define MANIFEST_VERSION 1
 
@@ -140,34 +141,27 @@ static bool budget_dropped(struct manifest *m, uint64_t from_ns, uint64_t to_ns)
 	return false;
 }
 
-/* A stream whose sequence jumps, or does not begin at 1, has lost chunks on disk. */
-static int take_hole(struct manifest *m, struct holding *h, const struct chunk *before,
-		     const struct chunk *after)
+/* Chunks of one stream that are not there: the budget took them, or something else did. */
+static int add_hole(struct manifest *m, struct holding *h, uint32_t id, uint64_t from, uint64_t to)
 {
-	uint64_t from = before ? before->last_ns
-			       : json_get_u64(folder_facts(m->folder), "created_monotonic_ns", 0);
-	uint64_t missing = after->sequence - (before ? before->sequence : 0) - 1;
-	bool budget = budget_dropped(m, from, after->first_ns);
+	bool budget = budget_dropped(m, from, to);
 	struct gap *g;
 
-	if (!missing)
-		return 0;
 	/* The CPUs of one machine lose the same stretch of time: one gap tells it. */
 	for (size_t i = 0; budget && i < h->gap_count; i++) {
 		g = &h->gaps[i];
-		if (strcmp(g->kind, "retention") != 0 || from > g->to_ns ||
-		    after->first_ns < g->from_ns)
+		if (strcmp(g->kind, "retention") != 0 || from > g->to_ns || to < g->from_ns)
 			continue;
 		g->from_ns = min_of(g->from_ns, from);
-		g->to_ns = max_of(g->to_ns, after->first_ns);
+		g->to_ns = max_of(g->to_ns, to);
 		return 0;
 	}
 	g = add_gap(h, budget ? "retention" : "damage");
 	if (!g)
 		return -ENOMEM;
-	g->id = after->id;
+	g->id = id;
 	g->from_ns = from;
-	g->to_ns = after->first_ns;
+	g->to_ns = to;
 	g->uncounted = true;
 	(void)snprintf(g->reason, sizeof(g->reason), "%s",
 		       budget ? "older than the disk budget reaches"
@@ -177,30 +171,133 @@ static int take_hole(struct manifest *m, struct holding *h, const struct chunk *
 	return 0;
 }
 
+/* Where the time of a stream begins that has nothing before @c. */
+static uint64_t time_before(const struct manifest *m, const struct chunk *before)
+{
+	return before ? before->last_ns
+		      : json_get_u64(folder_facts(m->folder), "created_monotonic_ns", 0);
+}
+
+/* A stream whose sequence jumps, or does not begin at 1, has lost chunks on disk. */
+static int take_hole(struct manifest *m, struct holding *h, const struct chunk *before,
+		     const struct chunk *after)
+{
+	uint64_t missing = after->sequence - (before ? before->sequence : 0) - 1;
+
+	return missing ? add_hole(m, h, after->id, time_before(m, before), after->first_ns) : 0;
+}
+
+/* The newest chunk that is there of a stream, or NULL. */
+static const struct chunk *newest_chunk(const struct manifest *m, uint64_t stream, uint64_t id)
+{
+	const struct chunk *newest = NULL;
+
+	for (size_t i = 0; i < m->set->entry_count; i++)
+		if (m->set->entries[i].chunk.stream == stream && m->set->entries[i].chunk.id == id)
+			newest = &m->set->entries[i].chunk;
+	return newest;
+}
+
+/* When the last spool of this folder was closed it wrote down how far each stream went. */
+static int take_ends(struct manifest *m, struct holding *h)
+{
+	uint64_t end = json_get_u64(folder_last(m->folder, "timings"), "frozen_monotonic_ns", 0);
+	const struct json_value *list;
+	size_t line = 0;
+	int r = 0;
+
+	while (r == 0 && (list = folder_next(m->folder, "sealed", &line)))
+		for (const struct json_value *v = list->child; r == 0 && v; v = v->next) {
+			uint64_t id = json_get_u64(v, "id", 0);
+			const struct chunk *c;
+			uint64_t from;
+
+			if (json_get_u64(v, "stream", 0) != (uint64_t)h->stream)
+				continue;
+			c = newest_chunk(m, (uint64_t)h->stream, id);
+			from = time_before(m, c);
+			if (json_get_u64(v, "last", 0) > (c ? c->sequence : 0))
+				r = add_hole(m, h, (uint32_t)id, from, max_of(from, end));
+		}
+	return r;
+}
+
+/* What the ledger has of the losses of one stream. */
+static uint64_t ledger_has(const struct holding *h, uint32_t id)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < h->gap_count; i++)
+		if (!strcmp(h->gaps[i].kind, "fault") && h->gaps[i].id == id)
+			sum += h->gaps[i].count;
+	return sum;
+}
+
+/* Losses that chunks tell of, and the ledger, or what is left of it, does not. */
+static int take_untold(struct holding *h, const struct chunk *sum)
+{
+	uint64_t told = ledger_has(h, sum->id);
+	struct gap *g;
+
+	if (sum->lost <= told)
+		return 0;
+	g = add_gap(h, "damage");
+	if (!g)
+		return -ENOMEM;
+	g->id = sum->id;
+	g->from_ns = sum->first_ns;
+	g->to_ns = sum->last_ns;
+	g->count = sum->lost - told;
+	g->uncounted = true;
+	(void)snprintf(g->reason, sizeof(g->reason),
+		       "the records tell of losses that the ledger does not have");
+	h->lost += g->count;
+	h->lost_uncounted = true;
+	return 0;
+}
+
 /* ---- the survey ---- */
+
+/* The losses that @c tells of, in what chunks of the same stream have told before. */
+static void add_lost(struct chunk *sum, const struct chunk *c)
+{
+	if (!c->lost)
+		return;
+	sum->first_ns = sum->lost ? min_of(sum->first_ns, c->first_ns) : c->first_ns;
+	sum->last_ns = max_of(sum->last_ns, c->last_ns);
+	sum->lost += c->lost;
+}
 
 static int survey_entries(struct manifest *m, struct holding *h)
 {
 	const struct chunk *before = NULL;
+	struct chunk lost = {0}; /* of one stream: .id, .first_ns, .last_ns, .lost */
+	int r = 0;
 
 	for (size_t i = 0; i < m->set->entry_count; i++) {
 		const struct chunk *c = &m->set->entries[i].chunk;
-		int r;
 
 		if (c->stream != h->stream)
 			continue;
-		if (before && before->id != c->id)
+		if (!before || before->id != c->id) {
+			r = take_untold(h, &lost);
+			lost = (struct chunk){.id = c->id};
 			before = NULL;
-		r = take_hole(m, h, before, c);
+		}
+		if (r == 0)
+			r = take_hole(m, h, before, c);
 		if (r < 0)
 			return r;
+		add_lost(&lost, c);
 		before = c;
 		h->first_ns = h->records ? min_of(h->first_ns, c->first_ns) : c->first_ns;
 		h->last_ns = max_of(h->last_ns, c->last_ns);
 		h->records += c->records;
 		h->raw_bytes += c->raw_bytes;
 	}
-	return 0;
+	m->newest_ns = max_of(m->newest_ns, h->last_ns);
+	r = take_untold(h, &lost);
+	return r == 0 ? take_ends(m, h) : r;
 }
 
 static void take_status(struct manifest *m, struct holding *h)
@@ -222,45 +319,130 @@ static void take_status(struct manifest *m, struct holding *h)
 	}
 }
 
-static void take_damage(struct manifest *m)
+/**
+ * manifest_damage() - note that something of a source is there no more, or cannot be read
+ * @source: "ftrace", ..., or "spool" when it is not known whose it was
+ * @fmt:    what, for people
+ *
+ * A gap without a time, and the source is not "ok". What was noted already is not noted twice.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int manifest_damage(struct manifest *m, const char *source, struct err *e, const char *fmt, ...)
 {
-	struct holding *spool = holding_named(m, "spool");
+	struct holding *h = holding_named(m, source);
+	char reason[sizeof(h->gaps->reason)];
+	struct gap *g;
+	va_list ap;
 
-	for (size_t i = 0; i < m->set->damage_count; i++) {
-		const struct segment_damage *d = &m->set->damage[i];
-		struct gap *g = spool ? add_gap(spool, "damage") : NULL;
-
-		if (!g)
-			return;
-		g->uncounted = true;
-		(void)snprintf(g->reason, sizeof(g->reason),
-			       "%s: %" PRIu64 " bytes from offset %" PRIu64 " on cannot be read",
-			       d->file, d->bytes, d->at);
-		spool->lost_uncounted = true;
-		(void)snprintf(spool->status, sizeof(spool->status), "degraded");
-	}
+	va_start(ap, fmt);
+	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; h && i < h->gap_count; i++)
+		if (!strcmp(h->gaps[i].reason, reason))
+			return 0;
+	g = h ? add_gap(h, "damage") : NULL;
+	if (!g)
+		return err_nomem(e);
+	g->uncounted = true;
+	(void)snprintf(g->reason, sizeof(g->reason), "%s", reason);
+	h->lost_uncounted = true;
+	m->complete = false;
+	manifest_degrade(m, source, reason);
+	return 0;
 }
 
-/* A bundle is made of sealed chunks. What could not be sealed (the disk refused) is still in the
- * tail. */
-static void take_unsealed(struct manifest *m)
+/**
+ * manifest_degrade() - say that a source is not what it should be, although nothing of it is lost
+ */
+void manifest_degrade(struct manifest *m, const char *source, const char *why)
 {
-	struct holding *spool = holding_named(m, "spool");
+	struct holding *h = holding_named(m, source);
+	size_t used = h ? strlen(h->why) : 0;
 
-	for (size_t i = 0; spool && i < m->set->tail_count; i++) {
-		const struct chunk *c = &m->set->tails[i].chunk;
-		struct gap *g = add_gap(spool, "damage");
+	if (!h)
+		return;
+	if (!strcmp(h->status, "ok"))
+		(void)snprintf(h->status, sizeof(h->status), "degraded");
+	if (!strstr(h->why, why))
+		(void)snprintf(h->why + used, sizeof(h->why) - used, "%s%s", used ? "; " : "", why);
+}
 
-		if (!g)
-			return;
-		g->id = c->id;
-		g->from_ns = c->first_ns;
-		g->to_ns = c->last_ns;
-		g->count = c->records;
-		(void)snprintf(g->reason, sizeof(g->reason),
-			       "the disk refused the newest chunk of a stream");
-		spool->lost += c->records;
+static int take_file_damage(struct manifest *m, const char *file, const char *why, uint64_t at,
+			    uint64_t bytes, struct err *e)
+{
+	if (why)
+		return manifest_damage(m, "spool", e, "%s %s", file, why);
+	return manifest_damage(m, "spool", e,
+			       "%s: %" PRIu64 " bytes from offset %" PRIu64 " on cannot be read",
+			       file, bytes, at);
+}
+
+/* What cannot be read of the folder: now, or when a recovery took it over. */
+static int take_damage(struct manifest *m, struct err *e)
+{
+	const struct folder *f = m->folder;
+	const struct json_value *v;
+	size_t line = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->set->damage_count; i++) {
+		const struct segment_damage *d = &m->set->damage[i];
+
+		r = take_file_damage(m, d->file, d->why, d->at, d->bytes, e);
 	}
+	for (size_t i = 0; r == 0 && i < f->damage_count; i++)
+		r = take_file_damage(m, f->damage[i].file, f->damage[i].why, 0, 0, e);
+	while (r == 0 && (v = folder_next(f, "damage", &line)))
+		r = take_file_damage(m, json_get_str(v, "file", "a file"),
+				     json_get_str(v, "why", "cannot be read"), 0, 0, e);
+	if (r == 0 && f->journal_bad)
+		r = manifest_damage(m, "spool", e,
+				    "%" PRIu64
+				    " lines of the journal cannot be read: what they told "
+				    "is not in this manifest",
+				    f->journal_bad);
+	if (r == 0 && f->losses_bad)
+		r = manifest_damage(m, "spool", e,
+				    "%" PRIu64 " entries of the ledger of losses cannot be read: "
+				    "what they told is not counted",
+				    f->losses_bad);
+	return r;
+}
+
+/* A source that lost something is not "ok", whatever it thought itself. */
+static void judge(struct manifest *m, struct holding *h)
+{
+	for (size_t i = 0; i < h->gap_count; i++) {
+		const struct gap *g = &h->gaps[i];
+		bool damage = !strcmp(g->kind, "damage");
+
+		if (!damage && (strcmp(g->kind, "fault") != 0 || !(g->count || g->uncounted)))
+			continue;
+		m->complete = false;
+		if (!strcmp(h->status, "ok"))
+			manifest_degrade(m, h->name, g->reason);
+	}
+	if (!strcmp(h->status, "failed") || h->lost || h->lost_uncounted)
+		m->complete = false;
+}
+
+/* REALTIME less MONOTONIC: by the newest anchor, or as it was when the session began. */
+static void take_offset(struct manifest *m)
+{
+	const struct json_value *anchor = folder_last(m->folder, "anchor");
+	const struct json_value *facts = folder_facts(m->folder);
+	uint64_t real = json_get_u64(anchor, "realtime_ns", 0);
+	uint64_t mono = json_get_u64(anchor, "monotonic_ns", 0);
+
+	if (!anchor) {
+		real = json_get_u64(facts, "created_realtime_ns", 0);
+		mono = json_get_u64(facts, "created_monotonic_ns", 0);
+	}
+	m->real_known = anchor || (real && mono);
+	/* Modulo 2^64, here and in real_of(): a damaged anchor gives a wrong time and no more. */
+	if (m->real_known)
+		m->real_offset_ns = (int64_t)(real - mono);
 }
 
 /**
@@ -274,15 +456,12 @@ static void take_unsealed(struct manifest *m)
 int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
 		    struct err *e)
 {
-	const struct json_value *anchor = folder_last(f, "anchor"),
-				*totals = folder_last(f, "totals");
+	const struct json_value *totals = folder_last(f, "totals");
 	int r = 0;
 
 	*ret = (struct manifest){.folder = f, .set = set, .complete = true, .died = totals == NULL};
 	ret->stem = json_get_str(folder_facts(f), "stem", "scoutfs-trace");
-	/* Modulo 2^64, here and in real_of(): a damaged anchor gives a wrong time and no more. */
-	ret->real_offset_ns = (int64_t)(json_get_u64(anchor, "realtime_ns", 0) -
-					json_get_u64(anchor, "monotonic_ns", 0));
+	take_offset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(surveyed); i++)
 		ret->holdings[ret->holding_count++] = (struct holding){
 			.name = surveyed[i].name,
@@ -298,16 +477,12 @@ int manifest_survey(const struct folder *f, const struct segment_set *set, struc
 		if (h->stream)
 			r = survey_entries(ret, h);
 	}
+	if (r == 0)
+		r = take_damage(ret, e);
 	if (r < 0)
 		return err_nomem(e);
-	take_damage(ret);
-	take_unsealed(ret);
-	for (size_t i = 0; i < ret->holding_count; i++) {
-		const struct holding *h = &ret->holdings[i];
-
-		if (!strcmp(h->status, "failed") || h->lost || h->lost_uncounted)
-			ret->complete = false;
-	}
+	for (size_t i = 0; i < ret->holding_count; i++)
+		judge(ret, &ret->holdings[i]);
 	/* What was recorded in its last moment never reached the disk. */
 	if (ret->died)
 		ret->complete = false;
@@ -364,9 +539,10 @@ int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, st
 
 /* ---- manifest.json ---- */
 
+/* 0 stays 0: a time that is not known is not known on any clock. */
 static uint64_t real_of(const struct manifest *m, uint64_t mono_ns)
 {
-	return mono_ns + (uint64_t)m->real_offset_ns;
+	return mono_ns && m->real_known ? mono_ns + (uint64_t)m->real_offset_ns : 0;
 }
 
 static void copy(struct json_writer *w, const char *key, const struct json_value *v)
@@ -397,8 +573,8 @@ static void write_stop(struct json_writer *w, const struct manifest *m)
 	json_kv_str(w, "trigger", NULL);
 	json_kv_str(w, "role", NULL);
 	json_kv_str(w, "text", "the recorder or its host ended without finishing");
-	json_kv_u64(w, "monotonic_ns", m->holdings[0].last_ns);
-	json_kv_u64(w, "realtime_ns", real_of(m, m->holdings[0].last_ns));
+	json_kv_u64(w, "monotonic_ns", m->newest_ns);
+	json_kv_u64(w, "realtime_ns", real_of(m, m->newest_ns));
 	json_object_end(w);
 }
 
@@ -605,6 +781,13 @@ static void summarise_suspects(const struct manifest *m, struct text *out)
 		text_str(out, "\n");
 }
 
+static const char *format_when(const struct manifest *m, uint64_t mono_ns, char *buf, size_t size)
+{
+	if (!real_of(m, mono_ns))
+		return "an unknown time";
+	return format_utc(real_of(m, mono_ns), buf, size);
+}
+
 static void summarise_holdings(const struct manifest *m, struct text *out)
 {
 	char from[40], to[40], length[40];
@@ -621,8 +804,8 @@ static void summarise_holdings(const struct manifest *m, struct text *out)
 		} else {
 			text_printf(
 				out, "  %-13s %s to %s  %s, %" PRIu64 " records\n", h->member,
-				format_utc(real_of(m, h->first_ns), from, sizeof(from)),
-				format_utc(real_of(m, h->last_ns), to, sizeof(to)),
+				format_when(m, h->first_ns, from, sizeof(from)),
+				format_when(m, h->last_ns, to, sizeof(to)),
 				format_duration(h->last_ns - h->first_ns, length, sizeof(length)),
 				h->records);
 		}
@@ -644,9 +827,15 @@ static void summarise_gap(const struct manifest *m, const struct holding *h, con
 			       g->count);
 	if (!strcmp(g->kind, "outage"))
 		(void)snprintf(count, sizeof(count), "no");
-	text_printf(out, "  %s%s: %s records, %s to %s: %s\n", h->name, cpu, count,
-		    format_utc(real_of(m, g->from_ns), from, sizeof(from)),
-		    format_utc(real_of(m, g->to_ns), to, sizeof(to)), g->reason);
+	text_printf(out, "  %s%s: %s records, ", h->name, cpu, count);
+	if (!real_of(m, g->to_ns))
+		text_str(out, "at an unknown time");
+	else if (!real_of(m, g->from_ns))
+		text_printf(out, "until %s", format_utc(real_of(m, g->to_ns), to, sizeof(to)));
+	else
+		text_printf(out, "%s to %s", format_utc(real_of(m, g->from_ns), from, sizeof(from)),
+			    format_utc(real_of(m, g->to_ns), to, sizeof(to)));
+	text_printf(out, ": %s\n", g->reason);
 }
 
 static void summarise_losses(const struct manifest *m, struct text *out)

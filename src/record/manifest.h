@@ -49,6 +49,8 @@ struct manifest {
 	struct member *members;
 	size_t member_count;
 	int64_t real_offset_ns; /* REALTIME - MONOTONIC at the newest anchor */
+	bool real_known;	/* there is an anchor, or the facts have both times */
+	uint64_t newest_ns;	/* monotonic: of the newest record of all */
 	bool complete;
 	bool died; /* the recorder did not get to its end */
 };
@@ -56,6 +58,9 @@ struct manifest {
 int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
 		    struct err *e);
 int manifest_spoil(struct manifest *m, const char *source, const char *why, struct err *e);
+int manifest_damage(struct manifest *m, const char *source, struct err *e, const char *fmt, ...)
+	PRINTF(4, 5);
+void manifest_degrade(struct manifest *m, const char *source, const char *why);
 void manifest_done(struct manifest *m);
 int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, struct err *e);
 void manifest_write_json(const struct manifest *m, struct text *out);

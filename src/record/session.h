@@ -24,6 +24,7 @@
 	"trace-head.zst" /* head of trace.dat (format/tracedat.h), one zstd frame */
 #define SESSION_PACKETS_HEAD "packets-head" /* pcap file header */
 #define SESSION_CLOCKS_HEAD "clocks-head"   /* column names of clocks.csv */
+#define SESSION_CLOCKS_COLUMNS "monotonic_ns,realtime_ns,boottime_ns,tai_ns,bound_ns\n"
 #define SESSION_CONTEXT "context"
 
 #define SESSION_SPOOL_MEMORY_BYTES (64 * MIB)

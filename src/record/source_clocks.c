@@ -26,7 +26,7 @@
 #define STEPS_MAX 1000			      /* said and journalled */
 #define STEP_NS (10 * (int64_t)NSEC_PER_MSEC) /* a slew moves 0.5 ms a second at most */
 
-static const char clocks_columns[] = "monotonic_ns,realtime_ns,boottime_ns,tai_ns,bound_ns\n";
+static const char clocks_columns[] = SESSION_CLOCKS_COLUMNS;
 
 struct clocks {
 	struct spool_stream *stream;

@@ -143,7 +143,10 @@ struct spool {
 	uint64_t loss_first;
 	_Atomic uint64_t tail_bytes; /* written by the writer alone */
 	bool names_dirty, segment_dirty, tail_dirty, journal_dirty, losses_dirty, comms_dirty;
-	bool closing;	      /* the last sync of all */
+	bool closing;	   /* the last sync of all */
+	bool tail_damaged; /* of a dead recorder: what cannot be read of it stays where it is */
+	const char *missing[8]; /* files that a dead recorder had and that had to be made anew */
+	size_t missing_count;
 	bool untold;	      /* something failed since a ticket was answered */
 	uint64_t *comms_seen; /* open addressing, COMMS_MAX * 2 */
 	size_t comms_count;
@@ -418,6 +421,21 @@ static void account_chunk(struct spool *s, const struct chunk *c)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* A segment that recovery began and could not write to: empty it would look like damage. */
+static void drop_empty(struct spool *s)
+{
+	char name[32];
+
+	if (!s->config.resume || s->segment_fd < 0 || s->segments[s->segment_count - 1].bytes)
+		return;
+	(void)snprintf(name, sizeof(name), SEGMENT_NAME, s->segments[s->segment_count - 1].number);
+	(void)unlinkat(s->config.session_fd, name, 0);
+	(void)close(take_fd(&s->segment_fd));
+	pthread_mutex_lock(&s->lock);
+	s->segment_count--;
+	pthread_mutex_unlock(&s->lock);
+}
+
 static int append_to_segment(struct spool *s, const struct chunk *c)
 {
 	int r;
@@ -436,8 +454,10 @@ static int append_to_segment(struct spool *s, const struct chunk *c)
 		if (r == 0)
 			r = write_chunk(s, s->segment_fd, c);
 	}
-	if (r < 0)
+	if (r < 0) {
+		drop_empty(s);
 		return r;
+	}
 	s->segment_dirty = true;
 	account_chunk(s, c);
 	return 0;
@@ -788,8 +808,9 @@ static int empty_tail(struct spool *s)
 	int r;
 
 	/* At the end, and in a recovery, that could not write all of it the tail is the only copy.
-	 */
-	if (!s->tail_bytes || ((s->config.resume || s->closing) && s->stats.failed))
+	 * One that is damaged is all there is of what cannot be read, and tells that it is so. */
+	if (!s->tail_bytes || s->tail_damaged ||
+	    ((s->config.resume || s->closing) && s->stats.failed))
 		return 0;
 	r = sync_segment(s);
 	if (r < 0)
@@ -1156,10 +1177,21 @@ static void size_up(struct spool *s)
 		s->chunk_bytes /= 2;
 }
 
-static int open_append(int dir_fd, const char *name, bool resume, struct err *e)
+/* Recovery makes what is missing, and says so first: see note_missing(). */
+static void look_for(struct spool *s, const char *name)
 {
+	if (s->config.resume && s->missing_count < ARRAY_SIZE(s->missing) &&
+	    faccessat(s->config.session_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		s->missing[s->missing_count++] = name;
+}
+
+static int open_append(struct spool *s, const char *name, struct err *e)
+{
+	int dir_fd = s->config.session_fd;
+	bool resume = s->config.resume;
 	int fd;
 
+	look_for(s, name);
 	if (!resume)
 		fd = file_create_at(dir_fd, name, e);
 	else
@@ -1180,6 +1212,7 @@ static int open_losses(struct spool *s, struct err *e)
 	int dir = s->config.session_fd;
 	struct stat st;
 
+	look_for(s, SPOOL_LOSSES);
 	if (s->config.resume)
 		s->losses_fd =
 			openat(dir, SPOOL_LOSSES, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -1199,7 +1232,8 @@ static int open_files(struct spool *s, struct err *e)
 	int dir = s->config.session_fd;
 	int r;
 
-	if (!s->config.resume) {
+	look_for(s, SEGMENT_DIR);
+	if (!s->config.resume || s->missing_count) {
 		r = file_make_dir_at(dir, SEGMENT_DIR, e);
 		if (r < 0)
 			return r;
@@ -1208,16 +1242,16 @@ static int open_files(struct spool *s, struct err *e)
 	if (s->dir_fd < 0)
 		return s->dir_fd;
 	s->names_dirty = true; /* what is made here; with the first sync */
-	s->tail_fd = open_append(dir, SEGMENT_TAIL, s->config.resume, e);
+	s->tail_fd = open_append(s, SEGMENT_TAIL, e);
 	if (s->tail_fd < 0)
 		return s->tail_fd;
-	s->journal_fd = open_append(dir, SPOOL_JOURNAL, s->config.resume, e);
+	s->journal_fd = open_append(s, SPOOL_JOURNAL, e);
 	if (s->journal_fd < 0)
 		return s->journal_fd;
 	r = open_losses(s, e);
 	if (r < 0)
 		return r;
-	s->comms_fd = open_append(dir, SPOOL_COMMS, s->config.resume, e);
+	s->comms_fd = open_append(s, SPOOL_COMMS, e);
 	if (s->comms_fd < 0)
 		return s->comms_fd;
 	if (s->config.resume)
@@ -1344,15 +1378,53 @@ static int seal_tail(struct spool_stream *st, struct segment_tail *t)
 	return seal(st);
 }
 
+/* The journal's last line is cut off: somebody died while writing it. */
+static bool is_torn(int journal_fd)
+{
+	struct stat st;
+	char last;
+
+	return fstat(journal_fd, &st) == 0 && st.st_size > 0 &&
+	       pread(journal_fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+}
+
+/*
+ * What was not as a dead recorder leaves it, into the journal, before anything is changed: a file
+ * that had to be made anew would otherwise look as if it had been empty.
+ */
+static int note_missing(struct spool *s, struct err *e)
+{
+	CLEANUP(text_free) struct text lines = {0};
+	int r;
+
+	if (is_torn(s->journal_fd))
+		text_str(&lines, "\n{\"torn\":true}\n");
+	for (size_t i = 0; i < s->missing_count; i++)
+		text_printf(&lines, "{\"damage\":{\"file\":\"%s\",\"why\":\"is missing\"}}\n",
+			    s->missing[i]);
+	if (!text_ok(&lines))
+		return err_nomem(e);
+	if (!lines.len)
+		return 0;
+	r = file_write_all(s->journal_fd, lines.s, lines.len);
+	if (r == 0 && fdatasync(s->journal_fd) < 0)
+		r = -errno;
+	return r < 0 ? err_errno(e, r, "cannot write to the journal") : 0;
+}
+
 /* Take up the numbering, and the open chunks, that a dead recorder left. */
 static int take_over(struct spool *s, struct err *e)
 {
 	CLEANUP(segment_set_done) struct segment_set set = {0};
 	int r;
 
-	r = segment_set_load(s->config.session_fd, true, &set, e);
+	r = note_missing(s, e);
+	if (r == 0)
+		r = segment_set_load(s->config.session_fd, true, &set, e);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < set.damage_count; i++)
+		s->tail_damaged |= !strcmp(set.damage[i].file, SEGMENT_TAIL);
 	if (set.newest_file && push_segment(s, set.newest_file) < 0)
 		return err_nomem(e);
 	for (size_t i = 0; i < s->stream_count; i++) {
@@ -1391,6 +1463,25 @@ int spool_start(struct spool *s, struct err *e)
 	return 0;
 }
 
+/* How far each stream went: its newest chunks cannot vanish without a word. With the lock held. */
+static void journal_sealed(struct spool *s)
+{
+	const char *comma = "";
+
+	text_str(&s->journal, "{\"sealed\":[");
+	for (size_t i = 0; i < s->stream_count; i++) {
+		const struct spool_stream *st = s->streams[i];
+		uint64_t last = st->sequence - (st->used ? 0 : 1);
+
+		if (!last)
+			continue;
+		text_printf(&s->journal, "%s{\"stream\":%d,\"id\":%u,\"last\":%llu}", comma,
+			    (int)st->kind, st->id, (unsigned long long)last);
+		comma = ",";
+	}
+	text_str(&s->journal, "]}\n");
+}
+
 /**
  * spool_close() - seal and sync everything and stop the writer
  *
@@ -1403,6 +1494,7 @@ int spool_close(struct spool *s, struct err *e)
 	if (!s->started)
 		return 0;
 	pthread_mutex_lock(&s->lock);
+	journal_sealed(s);
 	s->stopping = true;
 	pthread_cond_signal(&s->work);
 	pthread_mutex_unlock(&s->lock);

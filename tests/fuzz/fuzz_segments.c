@@ -78,7 +78,7 @@ static void check_set(const struct segment_set *s, const struct piece *files)
 	}
 	MUST(sum <= TAILS_MAX_BYTES);
 	for (size_t i = 0; i < s->damage_count; i++)
-		MUST(s->damage[i].bytes &&
+		MUST((s->damage[i].bytes || s->damage[i].why) &&
 		     fuzz_is_plain(s->damage[i].file, strlen(s->damage[i].file), false));
 }
 

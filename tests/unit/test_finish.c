@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "finish.h"
 #include "format/tracedat.h"
+#include "leftover.h"
 #include "loss.h"
 #include "sessionkit.h"
 #include "session.h"
@@ -178,9 +179,20 @@ static void feed(struct spool_stream *st, const void *bytes, size_t n, size_t st
 			kit_die("spool_append");
 }
 
-enum ending { ENDED, DIED };
+enum ending { ENDED, DIED, KILLED };
 
-/* A session folder whose recorder came to its end, or was killed after its last sync. */
+/* As it is on the disk at this moment. */
+static struct kit_folder copy_of(const struct kit_folder *dir)
+{
+	struct kit_folder copy = kit_folder_make();
+
+	if (kit_run(NULL, "cp -a %s/. %s", dir->path, copy.path) != 0)
+		kit_die("cp");
+	return copy;
+}
+
+/* A session folder whose recorder came to its end, died there, or was killed after a sync: then its
+ * open chunks are in the tail. */
 static struct kit_folder make_session(enum ending ending)
 {
 	struct kit_folder dir = kit_folder_make();
@@ -220,6 +232,16 @@ static struct kit_folder make_session(enum ending ending)
 	journal_json(s, "{\"suspect\":{\"trigger\":\"lost\",\"text\":\"client lost\"}}\n");
 	if (ending == ENDED)
 		journal_end(s);
+	if (ending == KILLED) {
+		struct kit_folder copy;
+
+		if (spool_sync_wait(s, NULL) < 0)
+			kit_die("spool_sync_wait");
+		copy = copy_of(&dir);
+		spool_free(s);
+		kit_folder_remove(&dir);
+		return copy;
+	}
 	if (spool_close(s, NULL) < 0)
 		kit_die("spool_close");
 	spool_free(s);
@@ -547,11 +569,9 @@ static void a_damaged_chunk_is_left_out_and_named(void)
 		CHECK(!json_get_bool(json_root(doc), "complete", true));
 		json_doc_free(doc);
 		CHECK(strstr(member(&b, "summary.txt")->s, "spool/00000001.zst"));
-		/* A header hides what lies behind it; a frame only itself. */
 		log = member(&b, "kernel.log");
-		CHECK(log->len <= real.kmsg.n &&
-		      memcmp(text_c(log), real.kmsg.bytes, log->len) == 0);
-		CHECK(header || log->len == real.kmsg.n);
+		CHECK(same(log, real.kmsg.bytes, real.kmsg.n));
+		CHECK_STR(ret.session, dir.path);
 		save(&out, "trace.dat", member(&b, "trace.dat")->s, member(&b, "trace.dat")->len);
 		CHECK_EQ(
 			kit_run(NULL, "trace-cmd report -i %s/trace.dat >/dev/null 2>&1", out.path),
@@ -563,37 +583,396 @@ static void a_damaged_chunk_is_left_out_and_named(void)
 	}
 }
 
-/* Event formats that cannot be read cost trace.dat, and the pages stay where they are. */
-static void damaged_formats_cost_the_trace_alone(void)
+static const struct json_value *source_in(const struct json_doc *doc, const char *name)
 {
-	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
-	struct record_result ret;
-	struct text head = {0};
-	struct err e = {0};
-	struct bundle b;
+	const struct json_value *v = json_get(json_root(doc), "sources");
 
-	if (file_load_at(dir.fd, SESSION_TRACE_HEAD, MIB, &head, NULL) < 0)
-		kit_die(SESSION_TRACE_HEAD);
-	head.s[head.len / 2] ^= 0x10;
-	if (unlinkat(dir.fd, SESSION_TRACE_HEAD, 0) < 0)
-		kit_die(SESSION_TRACE_HEAD);
-	save(&dir, SESSION_TRACE_HEAD, head.s, head.len);
-	CHECK_EQ(finish_it(&dir, &out, &ret, &e), 0);
-	CHECK(!ret.complete);
-	CHECK_STR(ret.session, dir.path);
-	CHECK(bundle_read(ret.bundle, &b));
-	CHECK(same(member(&b, "kernel.log"), real.kmsg.bytes, real.kmsg.n));
-	CHECK(strstr(member(&b, "summary.txt")->s, "ftrace        cannot be read"));
-	CHECK_EQ(kit_run(NULL, "tar --zstd -tf %s | grep -q trace.dat", ret.bundle), 1);
-	bundle_free(&b);
-	text_free(&head);
-	text_free(&ret.json);
-	kit_folder_remove(&dir);
-	kit_folder_remove(&out);
+	for (v = v ? v->child : NULL; v; v = v->next)
+		if (!strcmp(json_get_str(v, "name", ""), name))
+			return v;
+	return NULL;
 }
 
-/* A journal that something made far too long: its end is what counts. */
-static void an_endless_journal_costs_nothing(void)
+/* Has a source a gap of kind damage whose reason has @words in it? */
+static bool damage_says(const struct json_doc *doc, const char *source, const char *words)
+{
+	const struct json_value *v = json_get(source_in(doc, source), "gaps");
+
+	for (v = v ? v->child : NULL; v; v = v->next)
+		if (!strcmp(json_get_str(v, "kind", ""), "damage") &&
+		    strstr(json_get_str(v, "reason", ""), words))
+			return true;
+	return false;
+}
+
+static bool status_is(const struct json_doc *doc, const char *source, const char *status)
+{
+	return !strcmp(json_get_str(source_in(doc, source), "status", ""), status);
+}
+
+/* A folder, harmed, and what is made of it. */
+struct harmed {
+	struct kit_folder dir, out;
+	struct record_result ret;
+	struct bundle b;
+	struct json_doc *doc;
+};
+
+static void harmed_finish(struct harmed *h)
+{
+	struct err e = {0};
+
+	h->out = kit_folder_make();
+	if (finish_it(&h->dir, &h->out, &h->ret, &e) < 0 || !bundle_read(h->ret.bundle, &h->b))
+		kit_die(e.text);
+	h->doc = manifest_of(&h->b);
+}
+
+static void harmed_done(struct harmed *h)
+{
+	json_doc_free(h->doc);
+	bundle_free(&h->b);
+	text_free(&h->ret.json);
+	kit_folder_remove(&h->dir);
+	kit_folder_remove(&h->out);
+}
+
+static void remove_file(const struct kit_folder *dir, const char *name)
+{
+	if (unlinkat(dir->fd, name, 0) < 0)
+		kit_die(name);
+}
+
+/* Change bytes of a file: @length zeros at @at. */
+static void zero(const struct kit_folder *dir, const char *name, off_t at, size_t length)
+{
+	static const char zeros[4096];
+	int fd = openat(dir->fd, name, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || pwrite(fd, zeros, length, at) != (ssize_t)length)
+		kit_die(name);
+	(void)close(fd);
+}
+
+static void truncate_file(const struct kit_folder *dir, const char *name, off_t length)
+{
+	int fd = openat(dir->fd, name, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, length) < 0)
+		kit_die(name);
+	(void)close(fd);
+}
+
+/* Event formats that cannot be read cost trace.dat, and the pages stay where they are. */
+static void formats_that_cannot_be_read_cost_the_trace_alone(void)
+{
+	for (int missing = 0; missing < 2; missing++) {
+		struct harmed h = {.dir = make_session(ENDED)};
+		struct text head = {0};
+
+		if (file_load_at(h.dir.fd, SESSION_TRACE_HEAD, MIB, &head, NULL) < 0)
+			kit_die(SESSION_TRACE_HEAD);
+		head.s[head.len / 2] ^= 0x10;
+		remove_file(&h.dir, SESSION_TRACE_HEAD);
+		if (!missing)
+			save(&h.dir, SESSION_TRACE_HEAD, head.s, head.len);
+		harmed_finish(&h);
+		CHECK(!h.ret.complete);
+		CHECK_STR(h.ret.session, h.dir.path);
+		CHECK(same(member(&h.b, "kernel.log"), real.kmsg.bytes, real.kmsg.n));
+		CHECK(strstr(member(&h.b, "summary.txt")->s, "ftrace        cannot be read"));
+		CHECK(status_is(h.doc, "ftrace", "failed"));
+		CHECK(damage_says(h.doc, "ftrace", missing ? "are missing" : "are damaged"));
+		CHECK_EQ(kit_run(NULL, "tar --zstd -tf %s | grep -q trace.dat", h.ret.bundle), 1);
+		text_free(&head);
+		harmed_done(&h);
+	}
+}
+
+/* The recorder's facts have what the header of packets.pcap is made of. */
+static void a_head_that_cannot_be_read_is_made_anew(void)
+{
+	static const char known[] = "\"packets\":{\"link_type\":276,\"snaplen\":65535}";
+
+	for (int i = 0; i < 4; i++) {
+		struct harmed h = {.dir = make_session(ENDED)};
+		struct text facts = {0}, made = {0};
+		const struct text *pcap;
+		bool have = i & 1, missing = i & 2;
+		char *at;
+
+		if (file_load_at(h.dir.fd, SESSION_FACTS, MIB, &facts, NULL) < 0)
+			kit_die(SESSION_FACTS);
+		at = strstr(facts.s, "\"packets\":{}");
+		text_add(&made, facts.s, (size_t)(at - facts.s));
+		text_str(&made, have ? known : "\"packets\":{}");
+		text_str(&made, at + strlen("\"packets\":{}"));
+		remove_file(&h.dir, SESSION_FACTS);
+		save(&h.dir, SESSION_FACTS, made.s, made.len);
+		if (missing) {
+			remove_file(&h.dir, SESSION_PACKETS_HEAD);
+			remove_file(&h.dir, SESSION_CLOCKS_HEAD);
+		} else {
+			zero(&h.dir, SESSION_PACKETS_HEAD, 0, 4);
+			zero(&h.dir, SESSION_CLOCKS_HEAD, 0, 1);
+		}
+		harmed_finish(&h);
+		CHECK(same(member(&h.b, "clocks.csv"), SESSION_CLOCKS_COLUMNS "1,2\n",
+			   strlen(SESSION_CLOCKS_COLUMNS) + 4));
+		CHECK(status_is(h.doc, "clocks", "degraded"));
+		CHECK_EQ(h.ret.complete, have);
+		CHECK(status_is(h.doc, "packets", have ? "degraded" : "failed"));
+		CHECK_EQ(h.ret.session[0] != 0, !have);
+		if (have) {
+			pcap = member(&h.b, "packets.pcap");
+			save(&h.out, "p.pcap", pcap->s, pcap->len);
+			CHECK_EQ(pcap->len, real.pcap.n);
+			CHECK(memcmp(pcap->s + 24, real.pcap.bytes + 24, pcap->len - 24) == 0);
+			CHECK_EQ(kit_run(NULL,
+					 "tcpdump -r %s/p.pcap 2>&1 | grep -q 'link-type "
+					 "LINUX_SLL2'",
+					 h.out.path),
+				 0);
+		} else {
+			CHECK_EQ(kit_run(NULL, "tar --zstd -tf %s | grep -q pcap", h.ret.bundle),
+				 1);
+		}
+		text_free(&facts);
+		text_free(&made);
+		harmed_done(&h);
+	}
+}
+
+/* What a recorder always has, and nothing but damage takes away. */
+static void a_small_file_that_is_missing_is_said(void)
+{
+	static const char *const names[] = {SPOOL_JOURNAL, SPOOL_LOSSES, SEGMENT_TAIL};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct harmed h = {.dir = make_session(ENDED)};
+		char words[64];
+
+		remove_file(&h.dir, names[i]);
+		(void)snprintf(words, sizeof(words), "%s is missing", names[i]);
+		harmed_finish(&h);
+		CHECK(!h.ret.complete);
+		CHECK(damage_says(h.doc, "spool", words));
+		CHECK(status_is(h.doc, "spool", "degraded"));
+		CHECK(strstr(member(&h.b, "summary.txt")->s, "at an unknown time"));
+		harmed_done(&h);
+	}
+}
+
+/* An entry of the ledger that is no JSON; a place that nobody has written to is none. */
+static void a_damaged_ledger_is_said(void)
+{
+	static const char entry[] =
+		"{\"gap\":{\"number\":1,\"kind\":\"fault\",\"source\":\"kmsg\",\"id\":0,"
+		"\"from_ns\":1,\"to_ns\":2,\"count\":7,\"uncounted\":false,\"reason\":\"r\"}}";
+
+	for (int harm_it = 0; harm_it < 2; harm_it++) {
+		struct harmed h = {.dir = make_session(ENDED)};
+		char places[3 * SPOOL_LOSS_BYTES] = "";
+
+		memset(places, ' ', SPOOL_LOSS_BYTES);
+		memcpy(places, entry, strlen(entry));
+		memcpy(places + 2 * SPOOL_LOSS_BYTES, places, SPOOL_LOSS_BYTES);
+		places[2 * SPOOL_LOSS_BYTES + 20] = (char)(harm_it ? 0 : places[20]);
+		remove_file(&h.dir, SPOOL_LOSSES);
+		save(&h.dir, SPOOL_LOSSES, places, sizeof(places));
+		harmed_finish(&h);
+		CHECK_EQ(damage_says(h.doc, "spool", "1 entries of the ledger"), harm_it);
+		CHECK_EQ(json_get_u64(source_in(h.doc, "kmsg"), "lost", 0), 7);
+		CHECK(status_is(h.doc, "kmsg", "degraded"));
+		CHECK(!h.ret.complete);
+		harmed_done(&h);
+	}
+}
+
+/* Cut off at its end, as by a power cut, a journal is sound; in the middle it is not. */
+static void a_journal_may_be_torn_at_its_end_alone(void)
+{
+	static const struct {
+		const char *add;
+		bool bad;
+	} cases[] = {{"{\"sus", false},
+		     {"{\"sus\n{\"torn\":true}\n", false},
+		     {"{\"sus\n{\"anchor\":{}}\n", true},
+		     {"{\"sus\n{\"a\n{\"torn\":true}\n", true}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct harmed h = {.dir = make_session(ENDED)};
+
+		if (kit_run(NULL, "printf '%%s' '%s' >>%s/" SPOOL_JOURNAL, cases[i].add,
+			    h.dir.path) != 0)
+			kit_die("printf");
+		harmed_finish(&h);
+		CHECK_EQ(h.ret.complete, !cases[i].bad);
+		CHECK_EQ(damage_says(h.doc, "spool", "1 lines of the journal"), cases[i].bad);
+		harmed_done(&h);
+	}
+}
+
+/* The first chunks gone, the last, or all: who closed the spool had written down how many there
+ * were. */
+static void chunks_that_are_gone_are_missed(void)
+{
+	for (int i = 0; i < 3; i++) {
+		struct harmed h = {.dir = make_session(ENDED)};
+		struct stat st;
+
+		if (fstatat(h.dir.fd, SEGMENT_DIR "/00000001.zst", &st, 0) < 0)
+			kit_die("fstatat");
+		if (i == 0)
+			zero(&h.dir, SEGMENT_DIR "/00000001.zst", 0, 4);
+		else
+			truncate_file(&h.dir, SEGMENT_DIR "/00000001.zst",
+				      i == 1 ? st.st_size * 9 / 10 : 0);
+		harmed_finish(&h);
+		CHECK(!h.ret.complete);
+		CHECK(status_is(h.doc, "ftrace", "degraded") ||
+		      status_is(h.doc, "packets", "degraded") ||
+		      status_is(h.doc, "kmsg", "degraded"));
+		if (i == 2) {
+			CHECK(damage_says(h.doc, "ftrace", "chunks of the spool are missing"));
+			CHECK(damage_says(h.doc, "packets", "chunks of the spool are missing"));
+			CHECK(damage_says(h.doc, "kmsg", "chunks of the spool are missing"));
+			CHECK(damage_says(h.doc, "clocks", "chunks of the spool are missing"));
+			CHECK(damage_says(h.doc, "spool", "00000001.zst is empty"));
+		} else {
+			CHECK(damage_says(h.doc, "spool", "cannot be read"));
+			CHECK_STR(h.ret.session, h.dir.path);
+		}
+		harmed_done(&h);
+	}
+}
+
+static uint64_t events_in(const struct harmed *h)
+{
+	const struct text *t = member(&h->b, "trace.dat");
+	struct text report = {0};
+	uint64_t events = 0;
+
+	save(&h->out, "t.dat", t->s, t->len);
+	if (kit_run(&report, "LC_ALL=C trace-cmd report -N -i %s/t.dat 2>&1", h->out.path) != 0)
+		return 0;
+	for (const char *at = report.s; at && *at; at = strchr(at, '\n') + 1)
+		events += str_starts(at, " ");
+	text_free(&report);
+	return events;
+}
+
+/* A folder that cannot be written to is read all the same: its open chunks go into the bundle. */
+static void open_chunks_are_taken_from_the_tail(void)
+{
+	for (int drain = 0; drain < 2; drain++) {
+		struct harmed h = {.dir = make_session(KILLED)};
+		struct stat st;
+
+		if (fstatat(h.dir.fd, SEGMENT_TAIL, &st, 0) < 0 || st.st_size < 1000)
+			kit_die(SEGMENT_TAIL);
+		if (drain)
+			CHECK_EQ(leftover_drain(h.dir.fd, h.dir.path, NULL), 0);
+		harmed_finish(&h);
+		CHECK(same(member(&h.b, "kernel.log"), real.kmsg.bytes, real.kmsg.n));
+		CHECK(same(member(&h.b, "packets.pcap"), real.pcap.bytes, real.pcap.n));
+		CHECK_EQ(events_in(&h), EVENTS);
+		CHECK_EQ(json_get_u64(source_in(h.doc, "ftrace"), "records", 0), EVENTS);
+		CHECK(status_is(h.doc, "spool", "ok"));
+		CHECK(status_is(h.doc, "ftrace", "ok"));
+		CHECK_STR(h.ret.session, "");
+		harmed_done(&h);
+	}
+}
+
+/* Where the tail's first piece of @stream begins. */
+static off_t in_tail(const struct kit_folder *dir, enum chunk_stream stream)
+{
+	struct text tail = {0};
+	struct chunk c;
+	off_t found = -1;
+
+	if (file_load_at(dir->fd, SEGMENT_TAIL, 16 * MIB, &tail, NULL) < 0)
+		kit_die(SEGMENT_TAIL);
+	for (size_t at = 0; found < 0 && at < tail.len; at += CHUNK_HEADER_BYTES + c.frame_bytes) {
+		if (chunk_header_read((uint8_t *)tail.s + at, tail.len - at, &c) < 0)
+			kit_die("the tail");
+		if (c.stream == stream)
+			found = (off_t)at;
+	}
+	text_free(&tail);
+	if (found < 0)
+		kit_die("nothing of it in the tail");
+	return found;
+}
+
+/* Taking the folder over seals what can be read of the tail; what cannot is told all the same. */
+static void a_damaged_tail_is_told_after_it_was_taken_over(void)
+{
+	struct harmed h = {.dir = make_session(KILLED)};
+	uint64_t events;
+
+	/* Ring 0 comes first in the tail, the kernel log behind it. */
+	zero(&h.dir, SEGMENT_TAIL, in_tail(&h.dir, CHUNK_RING), 50);
+	for (int again = 0; again < 2; again++)
+		CHECK_EQ(leftover_drain(h.dir.fd, h.dir.path, NULL), 0);
+	harmed_finish(&h);
+	CHECK(same(member(&h.b, "kernel.log"), real.kmsg.bytes, real.kmsg.n));
+	CHECK(same(member(&h.b, "packets.pcap"), real.pcap.bytes, real.pcap.n));
+	events = events_in(&h);
+	CHECK(events > 0 && events < EVENTS);
+	CHECK(!h.ret.complete);
+	CHECK(damage_says(h.doc, "spool", SEGMENT_TAIL));
+	CHECK_STR(h.ret.session, h.dir.path);
+	harmed_done(&h);
+}
+
+/* Recovery makes such files anew; that they were missing is told all the same. */
+static void what_was_missing_is_told_after_it_was_taken_over(void)
+{
+	static const char *const names[] = {SPOOL_JOURNAL, SPOOL_LOSSES, SEGMENT_TAIL, SPOOL_COMMS};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct harmed h = {.dir = make_session(KILLED)};
+		char words[64];
+
+		remove_file(&h.dir, names[i]);
+		CHECK_EQ(leftover_drain(h.dir.fd, h.dir.path, NULL), 0);
+		(void)snprintf(words, sizeof(words), "%s is missing", names[i]);
+		harmed_finish(&h);
+		CHECK(!h.ret.complete);
+		CHECK(damage_says(h.doc, "spool", words));
+		harmed_done(&h);
+	}
+	for (int whole = 0; whole < 2; whole++) {
+		struct harmed h = {.dir = make_session(KILLED)};
+
+		if (kit_run(NULL, "rm -r %s/spool", h.dir.path) != 0)
+			kit_die("rm");
+		if (whole)
+			CHECK_EQ(leftover_drain(h.dir.fd, h.dir.path, NULL), 0);
+		harmed_finish(&h);
+		CHECK(damage_says(h.doc, "spool", "spool is missing"));
+		harmed_done(&h);
+	}
+}
+
+/* All segments emptied after a kill: the tail knows that there was something before it. */
+static void emptied_segments_are_missed_by_the_tail(void)
+{
+	struct harmed h = {.dir = make_session(KILLED)};
+
+	truncate_file(&h.dir, SEGMENT_DIR "/00000001.zst", 0);
+	CHECK_EQ(leftover_drain(h.dir.fd, h.dir.path, NULL), 0);
+	harmed_finish(&h);
+	CHECK(damage_says(h.doc, "ftrace", "chunks of the spool are missing"));
+	CHECK(status_is(h.doc, "ftrace", "degraded"));
+	CHECK(!h.ret.complete);
+	harmed_done(&h);
+}
+
+/* A journal that something made far too long: its end is what counts, and it is said. */
+static void an_endless_journal_costs_its_beginning(void)
 {
 	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
 	struct text journal = {0}, longer = {0};
@@ -612,7 +991,8 @@ static void an_endless_journal_costs_nothing(void)
 	text_add(&longer, journal.s, journal.len);
 	save(&dir, SPOOL_JOURNAL, longer.s, longer.len);
 	CHECK_EQ(finish_it(&dir, &out, &ret, &e), 0);
-	CHECK(ret.complete);
+	CHECK(!ret.complete);
+	CHECK(strstr(text_c(&ret.json), "\"reason\":\"trigger\""));
 	text_free(&ret.json);
 	text_free(&journal);
 	text_free(&longer);
@@ -726,8 +1106,17 @@ int main(void)
 		TEST(a_bundle_that_is_there_stays),
 		TEST(given_up_it_leaves_nothing),
 		TEST(a_damaged_chunk_is_left_out_and_named),
-		TEST(damaged_formats_cost_the_trace_alone),
-		TEST(an_endless_journal_costs_nothing),
+		TEST(formats_that_cannot_be_read_cost_the_trace_alone),
+		TEST(a_head_that_cannot_be_read_is_made_anew),
+		TEST(a_small_file_that_is_missing_is_said),
+		TEST(a_damaged_ledger_is_said),
+		TEST(a_journal_may_be_torn_at_its_end_alone),
+		TEST(chunks_that_are_gone_are_missed),
+		TEST(open_chunks_are_taken_from_the_tail),
+		TEST(a_damaged_tail_is_told_after_it_was_taken_over),
+		TEST(what_was_missing_is_told_after_it_was_taken_over),
+		TEST(emptied_segments_are_missed_by_the_tail),
+		TEST(an_endless_journal_costs_its_beginning),
 		TEST(who_died_gets_a_bundle_too),
 		TEST(a_folder_with_only_its_facts_will_do),
 		TEST(what_is_no_session_is_refused),

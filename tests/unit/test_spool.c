@@ -240,7 +240,8 @@ static void every_stream_comes_back_as_it_was(void)
 		struct text journal = {0}, comms = {0};
 
 		CHECK_EQ(file_load_at(dir.fd, SPOOL_JOURNAL, MIB, &journal, NULL), 0);
-		CHECK_EQ(journal.len, 150);
+		CHECK(journal.len > 150);
+		CHECK(str_starts(journal.s + 150, "{\"sealed\":[{\"stream\":1,\"id\":0,\"last\":"));
 		CHECK_EQ(file_load_at(dir.fd, SPOOL_COMMS, MIB, &comms, NULL), 0);
 		CHECK_STR(text_c(&comms), "8 eight\n7 seven\n");
 		text_free(&journal);
