@@ -84,6 +84,16 @@ void text_str(struct text *t, const char *s)
 	text_add(t, s, strlen(s));
 }
 
+/* How many of them are printable ASCII: nearly all there ever is, and nothing to decode. */
+static size_t plain_bytes(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] >= ' ' && s[i] <= '~')
+		i++;
+	return i;
+}
+
 /**
  * text_add_clean() - append bytes from anywhere so that they are safe to show
  * @s:     @n bytes; what is not UTF-8, or could move a terminal's cursor, becomes "?"
@@ -92,9 +102,19 @@ void text_str(struct text *t, const char *s)
 void text_add_clean(struct text *t, const char *s, size_t n, bool lines)
 {
 	while (n) {
+		size_t plain = plain_bytes(s, n);
 		uint32_t c = 0;
-		size_t len = utf8_decode(s, n, &c);
-		bool ok = len && c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0);
+		size_t len;
+		bool ok;
+
+		if (plain) {
+			text_add(t, s, plain);
+			s += plain;
+			n -= plain;
+			continue;
+		}
+		len = utf8_decode(s, n, &c);
+		ok = len && c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0);
 
 		if (lines && (c == '\n' || c == '\t'))
 			ok = true;
@@ -421,8 +441,13 @@ size_t text_width(const char *s, size_t n)
 	uint32_t c;
 
 	while (used < n) {
-		size_t len = utf8_decode(s + used, n - used, &c);
+		size_t len, plain = plain_bytes(s + used, n - used);
 
+		width += plain;
+		used += plain;
+		if (used == n)
+			break;
+		len = utf8_decode(s + used, n - used, &c);
 		width += len ? columns_of(c) : 1;
 		used += max_of(len, (size_t)1);
 	}
