@@ -13,96 +13,15 @@
  * if not, it is freed and the client is fenced. Both free with reconn_freeing set: what came before
  * tells them apart.
  */
-#include "analysis.h"
+#include "connections.h"
 
 #include <inttypes.h>
 
-#include "calls.h"
-#include "logline.h"
 #include "netevent.h"
 
-#define LIVES 4096
-#define BUCKETS 4096
 #define NEAR 256 /* lives that are looked through, the latest first */
-#define STEPS 64 /* of a life; what is dropped is from the middle */
 #define STEPS_FIRST 16
-#define WAIT_LEAST_NS (15 * NSEC_PER_SEC) /* sooner is not the end of the 20 s */
-#define TOLD 8				  /* connections in the table of steps */
 #define STEP_TEXT 160
-
-enum part { PART_PACKETS, PART_CLIENT, PART_SERVER, PART_LOG, PARTS };
-
-enum {
-	FL_VALID_GREETING = 1,
-	FL_ESTABLISHED = 2,
-	FL_SHUTTING_DOWN = 4,
-	FL_SAW_GREETING = 8,
-	FL_SAW_FAREWELL = 16,
-	FL_RECONN_WAIT = 32,
-	FL_RECONN_FREEING = 64
-};
-
-struct step {
-	uint64_t ns, flags, next_seq;
-	uint32_t pid;
-	uint8_t part;
-	bool has_state; /* .flags, .next_seq and what follows are known */
-	bool to_send, to_resend;
-	const char *what; /* lives long, or is .text */
-	char *text;	  /* owned */
-};
-
-/* A connection. */
-struct life {
-	struct life *next; /* in its bucket */
-	uint64_t number;
-	struct wire_addr client, server;
-	uint64_t client_rid, server_rid; /* mounts; 0: unknown */
-	uint64_t term, greeting_flags;
-	bool greeted, farewell;
-	uint8_t parts, begun, ended; /* bits of enum part */
-	uint64_t begin_ns, end_ns;   /* the first sign of either; 0: none */
-	enum tcpflow_begin begin_how;
-	enum tcpflow_end end_how; /* of PART_PACKETS in .ended */
-	enum part end_first;	  /* who showed the end first */
-	uint64_t flags;		  /* the last that were seen; the server's if it is there */
-	uint64_t wait_ns, migrated_ns, freed_ns, down_ns;
-	bool takes_over;   /* of an earlier connection of the same client */
-	bool timed_out;	   /* the kernel log says so */
-	uint64_t attempts; /* connections that came to nothing, before this one; or all, see
-			      .refused */
-	bool refused;	   /* nothing was ever sent: this row stands for .attempts */
-	uint64_t messages[PARTS][CALLS_SIDES];
-	uint64_t last_ns[CALLS_SIDES];
-	uint64_t gaps, gap_bytes;
-	struct step *steps;
-	size_t step_count;
-	uint64_t steps_dropped;
-};
-
-/* A mount's own end as a client: it has one connection at a time. */
-struct client_end {
-	uint64_t rid;
-	struct life *life;
-	uint64_t attempts;
-};
-
-struct connections {
-	const struct recording *rec;
-	size_t limit;
-	uint64_t from_ns, to_ns, salt;
-	struct calls_servers servers;
-	struct life **lives; /* by their beginnings */
-	size_t count;
-	struct life *buckets[BUCKETS];
-	struct client_end *ends;
-	size_t end_count;
-	struct life *migrating; /* the connection that took over last, until the old one is freed */
-	uint64_t born, dropped, bad_events;
-	bool failed;
-	struct logline trigger;
-	bool has_trigger;
-};
 
 /* ---- lives ---- */
 
@@ -121,7 +40,8 @@ static struct life **bucket(struct connections *c, const struct wire_addr *a,
 	return &c->buckets[(addr_hash(c->salt, a) + addr_hash(c->salt, b)) % BUCKETS];
 }
 
-static bool is_between(const struct life *l, const struct wire_addr *a, const struct wire_addr *b)
+/** connections_between() - is it of these two addresses? */
+bool connections_between(const struct life *l, const struct wire_addr *a, const struct wire_addr *b)
 {
 	return (wire_addr_equal(&l->client, a) && wire_addr_equal(&l->server, b)) ||
 	       (wire_addr_equal(&l->client, b) && wire_addr_equal(&l->server, a));
@@ -132,7 +52,7 @@ static struct life *life_between(struct connections *c, const struct wire_addr *
 				 const struct wire_addr *b)
 {
 	for (struct life *l = *bucket(c, a, b); l; l = l->next)
-		if (is_between(l, a, b))
+		if (connections_between(l, a, b))
 			return l;
 	return NULL;
 }
@@ -254,8 +174,10 @@ static void life_ends(struct life *l, enum part part, uint64_t ns)
 	l->ended |= (uint8_t)(1U << part);
 }
 
-static struct step *add_step(struct connections *c, struct life *l, enum part part, uint64_t ns,
-			     const char *what)
+/** connections_step() - something that happened to a connection; @what: not copied; NULL: no memory
+ */
+struct step *connections_step(struct connections *c, struct life *l, enum part part, uint64_t ns,
+			      const char *what)
 {
 	struct step *s;
 
@@ -316,15 +238,15 @@ static void flow_begins(void *self, const struct tcpflow_connection *k, enum tcp
 	if (!l)
 		return;
 	if (how != TCPFLOW_BEGIN_MIDSTREAM)
-		(void)add_step(c, l, PART_PACKETS, k->begin_ns, "first packet (SYN)");
+		(void)connections_step(c, l, PART_PACKETS, k->begin_ns, "first packet (SYN)");
 	l->begin_how = how;
 }
 
 static void greeting(struct connections *c, struct life *l, const struct tcpflow_message *m)
 {
 	struct wire_greeting g;
-	struct step *s = add_step(c, l, PART_PACKETS, m->header_ns,
-				  m->header.response ? "greeting answered" : "greeting");
+	struct step *s = connections_step(c, l, PART_PACKETS, m->header_ns,
+					  m->header.response ? "greeting answered" : "greeting");
 
 	if (!wire_greeting_parse(m->data, m->data_bytes, &g))
 		return;
@@ -361,8 +283,8 @@ static void flow_message(void *self, const struct tcpflow_connection *k,
 	if (m->header.command != WIRE_FAREWELL)
 		return;
 	l->farewell = true;
-	(void)add_step(c, l, PART_PACKETS, m->header_ns,
-		       m->header.response ? "farewell answered" : "farewell");
+	(void)connections_step(c, l, PART_PACKETS, m->header_ns,
+			       m->header.response ? "farewell answered" : "farewell");
 }
 
 static void flow_gap(void *self, const struct tcpflow_connection *k, const struct tcpflow_gap *g)
@@ -422,7 +344,7 @@ static void flow_ends(void *self, const struct tcpflow_connection *k, uint64_t n
 	l->end_how = how;
 	life_ends(l, PART_PACKETS, ns);
 	if (!merge_refused(c, l))
-		(void)add_step(c, l, PART_PACKETS, ns, words[how]);
+		(void)connections_step(c, l, PART_PACKETS, ns, words[how]);
 }
 
 /* ---- trace events: messages ---- */
@@ -608,7 +530,8 @@ static struct life *life_of_conn(struct connections *c, const struct conn *k)
 static struct step *conn_step(struct connections *c, struct life *l, const struct conn *k,
 			      const char *what)
 {
-	struct step *s = add_step(c, l, k->is_server ? PART_SERVER : PART_CLIENT, k->ns, what);
+	struct step *s =
+		connections_step(c, l, k->is_server ? PART_SERVER : PART_CLIENT, k->ns, what);
 
 	if (!s)
 		return NULL;
@@ -766,7 +689,7 @@ static void client_event(struct connections *c, const struct trace_event *e, eve
 		return;
 	if (down)
 		l->down_ns = e->ns;
-	(void)add_step(c, l, PART_SERVER, e->ns, what);
+	(void)connections_step(c, l, PART_SERVER, e->ns, what);
 }
 
 static void client_is_up(void *self, const struct trace_event *e, event_fields f)
@@ -826,399 +749,12 @@ static void log_seen(void *self, const struct log_line *line)
 	l->timed_out |= k.kind == LOGLINE_CLIENT_FENCED;
 	if (k.kind == LOGLINE_SERVER_CLOSING || k.kind == LOGLINE_CLIENT_DISCONNECTED)
 		life_ends(l, PART_LOG, line->ns);
-	s = add_step(c, l, PART_LOG, line->ns, "");
+	s = connections_step(c, l, PART_LOG, line->ns, "");
 	if (!s)
 		return;
 	s->text = strndup(k.message, min_of(k.message_bytes, (size_t)STEP_TEXT));
 	s->what = s->text;
 	c->failed |= !s->text;
-}
-
-/* ---- tables ---- */
-
-static void cell_addr(struct table *t, const struct wire_addr *a)
-{
-	char buf[64];
-
-	table_text(t, wire_addr_format(a, buf, sizeof(buf)));
-}
-
-static void cell_known(struct table *t, bool known, uint64_t v)
-{
-	if (known)
-		table_u64(t, v);
-	else
-		table_none(t);
-}
-
-static const char *begin_words(const struct life *l)
-{
-	if (l->refused)
-		return "came to nothing";
-	if (l->takes_over)
-		return "reconnected";
-	if (l->begun)
-		return "new";
-	return l->begin_how == TCPFLOW_BEGIN_GREETING ? "new, not captured" : "was there";
-}
-
-static const char *tcp_words(const struct life *l)
-{
-	switch (l->end_how) {
-	case TCPFLOW_END_FIN:
-		return "closed";
-	case TCPFLOW_END_RST:
-		return "broken off (RST)";
-	case TCPFLOW_END_REPLACED:
-		return "its ports were used anew";
-	case TCPFLOW_END_FORGOTTEN:
-		return "not followed further";
-	case TCPFLOW_END_CAPTURE:
-		break;
-	}
-	return "?";
-}
-
-/* How long the server kept what it knew of the client. */
-static uint64_t waited_ns(const struct life *l)
-{
-	uint64_t since = l->wait_ns ? l->wait_ns : l->end_ns;
-
-	return l->freed_ns > since ? l->freed_ns - since : 0;
-}
-
-/* How it ended, by the best that is known: the server's view, the log, the packets. */
-static void end_words(const struct life *l, struct text *out)
-{
-	char waited[32];
-
-	if (l->refused) {
-		text_printf(out, "%" PRIu64 " attempts refused or unanswered", l->attempts);
-		return;
-	}
-	if (!l->ended) {
-		text_str(out, "was there at the end");
-		return;
-	}
-	if (l->farewell || l->flags & FL_SAW_FAREWELL) {
-		text_str(out, "farewell: unmounted");
-		return;
-	}
-	(void)format_duration(waited_ns(l), waited, sizeof(waited));
-	if (l->migrated_ns)
-		text_printf(out, "lost; the client was back after %s", waited);
-	else if (l->timed_out)
-		text_printf(out, "lost; not back within %s: fenced", l->freed_ns ? waited : "20 s");
-	else if (l->wait_ns && l->freed_ns && waited_ns(l) < WAIT_LEAST_NS)
-		text_printf(out, "lost; the server gave it up %s later, shutting down", waited);
-	else if (l->wait_ns && l->freed_ns)
-		text_printf(out, "lost; not back within %s: given up", waited);
-	else if (l->wait_ns)
-		text_str(out, "lost; the server waits for the client");
-	else if (l->freed_ns)
-		text_str(out, "the server shut it down");
-	else if (l->ended & (1U << PART_CLIENT | 1U << PART_SERVER | 1U << PART_LOG))
-		text_str(out, "lost");
-	else
-		text_str(out, tcp_words(l));
-}
-
-static enum row_mark mark_of(const struct life *l)
-{
-	if (!l->ended || l->farewell || l->flags & FL_SAW_FAREWELL)
-		return ROW_PLAIN;
-	if (l->timed_out || (l->wait_ns && !l->migrated_ns && waited_ns(l) >= WAIT_LEAST_NS))
-		return ROW_BAD;
-	return ROW_WARNING;
-}
-
-static void flag_words(uint64_t flags, struct text *out)
-{
-	static const char *const names[] = {
-		"valid_greeting", "established", "shutting_down",  "saw_greeting",
-		"saw_farewell",	  "reconn_wait", "reconn_freeing",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (flags & 1U << i)
-			text_printf(out, "%s%s", out->len ? "|" : "", names[i]);
-	flags &= ~((UINT64_C(1) << ARRAY_SIZE(names)) - 1);
-	if (flags)
-		text_printf(out, "%s0x%" PRIx64, out->len ? "|" : "", flags);
-}
-
-static void tell_connections(struct connections *c, struct report_out *out)
-{
-	static const struct column columns[] = {
-		{"number", "#", COLUMN_COUNT},
-		{"client", "client", COLUMN_TEXT},
-		{"client_rid", "its rid", COLUMN_HEX},
-		{"server", "server", COLUMN_TEXT},
-		{"term", "term", COLUMN_COUNT},
-		{"begin_ns", "begin", COLUMN_TIME},
-		{"begin", "", COLUMN_TEXT},
-		{"attempts", "attempts before", COLUMN_COUNT},
-		{"end_ns", "end", COLUMN_TIME},
-		{"end", "how it ended", COLUMN_TEXT},
-		{"tcp", "TCP", COLUMN_TEXT},
-		{"flags", "last flags", COLUMN_TEXT},
-	};
-	struct table *t =
-		report_table(out, "connections", "Connections", columns, ARRAY_SIZE(columns));
-
-	for (size_t i = 0; i < c->count; i++) {
-		const struct life *l = c->lives[i];
-		CLEANUP(text_free) struct text how = {0};
-		CLEANUP(text_free) struct text flags = {0};
-
-		table_row(t);
-		table_mark(t, mark_of(l));
-		table_u64(t, l->number);
-		cell_addr(t, &l->client);
-		cell_known(t, l->client_rid, l->client_rid);
-		cell_addr(t, &l->server);
-		cell_known(t, l->term, l->term);
-		table_u64(t, l->begin_ns);
-		table_text(t, begin_words(l));
-		cell_known(t, !l->refused, l->attempts);
-		cell_known(t, l->ended, l->end_ns);
-		end_words(l, &how);
-		table_text(t, text_c(&how));
-		table_text(t, l->ended & 1U << PART_PACKETS ? tcp_words(l) : NULL);
-		flag_words(l->flags, &flags);
-		table_text(t, l->flags ? text_c(&flags) : NULL);
-	}
-	if (c->dropped)
-		table_note(t, "%" PRIu64 " older connections are not listed.", c->dropped);
-	table_note(t, "An end is when the first sign of it was seen, at either end, in packets or "
-		      "in the log.");
-}
-
-/* What a place saw of it most of: each sees all that it sees. */
-static uint64_t messages_of(const struct life *l, enum calls_side from)
-{
-	uint64_t most = 0;
-
-	for (size_t part = 0; part < PARTS; part++)
-		most = max_of(most, l->messages[part][from]);
-	return most;
-}
-
-static void tell_traffic(struct connections *c, struct report_out *out)
-{
-	static const struct column columns[] = {
-		{"number", "#", COLUMN_COUNT},
-		{"client", "client", COLUMN_TEXT},
-		{"server", "server", COLUMN_TEXT},
-		{"from_client", "from client", COLUMN_COUNT},
-		{"last_client_ns", "last from client", COLUMN_TIME},
-		{"from_server", "from server", COLUMN_COUNT},
-		{"last_server_ns", "last from server", COLUMN_TIME},
-		{"quiet_ns", "quiet before the end", COLUMN_DURATION},
-		{"gaps", "gaps", COLUMN_COUNT},
-		{"gap_bytes", "in gaps", COLUMN_BYTES},
-	};
-	struct table *t =
-		report_table(out, "traffic", "What went over them", columns, ARRAY_SIZE(columns));
-	bool gaps = false;
-
-	for (size_t i = 0; i < c->count; i++) {
-		const struct life *l = c->lives[i];
-		uint64_t last = max_of(l->last_ns[0], l->last_ns[1]);
-
-		if (l->refused)
-			continue;
-		table_row(t);
-		table_u64(t, l->number);
-		cell_addr(t, &l->client);
-		cell_addr(t, &l->server);
-		for (enum calls_side side = 0; side < CALLS_SIDES; side++) {
-			table_u64(t, messages_of(l, side));
-			cell_known(t, l->last_ns[side], l->last_ns[side]);
-		}
-		cell_known(t, l->ended && last && l->end_ns > last, l->end_ns - last);
-		cell_known(t, l->parts & 1U << PART_PACKETS, l->gaps);
-		cell_known(t, l->parts & 1U << PART_PACKETS, l->gap_bytes);
-		gaps |= l->gaps;
-	}
-	table_note(t, "Messages as seen at the place that saw most of them: packets, or the trace "
-		      "events of one end.");
-	if (gaps)
-		table_note(t, "Gaps are parts of what was sent that the packets lack or that could "
-			      "not be read: the messages are the least that there were.");
-}
-
-/* ---- the steps of what the trigger is about ---- */
-
-static bool concerns(const struct connections *c, const struct life *l)
-{
-	const struct logline *k = &c->trigger;
-
-	if (!c->has_trigger || l->refused)
-		return false;
-	if (k->has_rid && l->client_rid == k->rid)
-		return true;
-	if (k->has_a && k->has_b)
-		return is_between(l, &k->a, &k->b);
-	return k->has_a &&
-	       (wire_addr_equal(&l->client, &k->a) ||
-		(k->kind != LOGLINE_CLIENT_FENCED && wire_addr_equal(&l->server, &k->a)));
-}
-
-/* The latest that was lost, if the trigger names none. */
-static struct life *last_lost(const struct connections *c)
-{
-	struct life *found = NULL;
-
-	for (size_t i = 0; i < c->count; i++) {
-		struct life *l = c->lives[i];
-
-		if (!l->refused && mark_of(l) != ROW_PLAIN &&
-		    (!found || l->end_ns >= found->end_ns))
-			found = l;
-	}
-	return found;
-}
-
-static size_t choose(const struct connections *c, struct life **ret, bool *ret_by_trigger)
-{
-	size_t count = 0;
-	uint64_t rid = 0;
-
-	for (size_t i = c->count; i-- > 0 && count < TOLD;) {
-		if (concerns(c, c->lives[i])) {
-			ret[count++] = c->lives[i];
-			if (c->trigger.kind == LOGLINE_CLIENT_FENCED)
-				rid = c->lives[i]->client_rid;
-		}
-	}
-	*ret_by_trigger = count;
-	if (!count && (ret[0] = last_lost(c))) {
-		rid = ret[0]->client_rid;
-		count = 1;
-	}
-	/* And the same client's others: it may have come back. */
-	for (size_t i = c->count; rid && i-- > 0 && count < TOLD;) {
-		bool have = false;
-
-		for (size_t k = 0; k < count; k++)
-			have |= ret[k] == c->lives[i];
-		if (!have && !c->lives[i]->refused && c->lives[i]->client_rid == rid)
-			ret[count++] = c->lives[i];
-	}
-	return count;
-}
-
-static void last_messages(struct connections *c, struct life *l)
-{
-	static const char *const words[] = {"the client's last message",
-					    "the server's last message"};
-
-	for (size_t side = 0; side < CALLS_SIDES; side++)
-		if (l->last_ns[side])
-			(void)add_step(c, l, PARTS, l->last_ns[side], words[side]);
-}
-
-struct told {
-	const struct life *life;
-	const struct step *step;
-	size_t order;
-};
-
-static int by_time(const void *va, const void *vb)
-{
-	const struct told *a = va, *b = vb;
-
-	if (a->step->ns != b->step->ns)
-		return a->step->ns < b->step->ns ? -1 : 1;
-	return (a->order > b->order) - (a->order < b->order);
-}
-
-static void cell_place(struct table *t, const struct told *k)
-{
-	switch ((enum part)k->step->part) {
-	case PART_PACKETS:
-		table_text(t, "packets");
-		break;
-	case PART_CLIENT:
-		table_text(t, "client");
-		break;
-	case PART_SERVER:
-		table_text(t, "server");
-		break;
-	case PART_LOG:
-		table_text(t, "kernel log");
-		break;
-	case PARTS:
-		table_none(t);
-		break;
-	}
-}
-
-static void step_row(const struct connections *c, struct table *t, const struct told *k)
-{
-	const struct step *s = k->step;
-	const struct comm *comm = s->has_state ? recording_comm(c->rec, s->pid) : NULL;
-	CLEANUP(text_free) struct text flags = {0};
-
-	table_row(t);
-	table_u64(t, s->ns);
-	table_u64(t, k->life->number);
-	cell_place(t, k);
-	table_text(t, s->what);
-	if (comm)
-		table_text_n(t, comm->name, comm->bytes);
-	else
-		table_none(t);
-	flag_words(s->flags, &flags);
-	table_text(t, s->has_state ? text_c(&flags) : NULL);
-	if (!s->has_state)
-		return;
-	table_text(t, s->to_send && s->to_resend ? "to send, unacknowledged"
-		      : s->to_send		 ? "to send"
-		      : s->to_resend		 ? "unacknowledged"
-						 : "nothing");
-	cell_known(t, s->next_seq, s->next_seq);
-}
-
-static void tell_steps(struct connections *c, struct report_out *out)
-{
-	static const struct column columns[] = {
-		{"time_ns", "time", COLUMN_TIME},    {"number", "#", COLUMN_COUNT},
-		{"place", "seen at", COLUMN_TEXT},   {"what", "what", COLUMN_TEXT},
-		{"process", "process", COLUMN_TEXT}, {"flags", "flags", COLUMN_TEXT},
-		{"queues", "queued", COLUMN_TEXT},   {"next_seq", "next seq", COLUMN_COUNT},
-	};
-	struct life *chosen[TOLD];
-	bool by_trigger;
-	size_t lives = choose(c, chosen, &by_trigger), count = 0;
-	CLEANUP(freep) struct told *told = calloc(TOLD * (STEPS + 2), sizeof(*told));
-	struct table *t = report_table(out, "steps", "Step by step", columns, ARRAY_SIZE(columns));
-	uint64_t dropped = 0;
-
-	if (!told) {
-		c->failed = true;
-		return;
-	}
-	for (size_t i = 0; i < lives; i++) {
-		last_messages(c, chosen[i]);
-		dropped += chosen[i]->steps_dropped;
-		for (size_t k = 0; k < chosen[i]->step_count; k++, count++)
-			told[count] = (struct told){chosen[i], &chosen[i]->steps[k], count};
-	}
-	qsort(told, count, sizeof(*told), by_time);
-	for (size_t i = 0; i < count; i++)
-		step_row(c, t, &told[i]);
-	if (!lives)
-		table_note(t, "No connection was lost, and the trigger names none.");
-	else if (by_trigger)
-		table_note(t, "Of the connections that the trigger names, and others of the same "
-			      "client.");
-	else
-		table_note(t, "The trigger names no connection: these are of the one that was lost "
-			      "last.");
-	if (dropped)
-		table_note(t, "%" PRIu64 " steps are not shown.", dropped);
 }
 
 /* ---- the report ---- */
@@ -1249,9 +785,7 @@ static int result_connections(void *self, struct report_out *out, struct err *e)
 {
 	struct connections *c = self;
 
-	tell_connections(c, out);
-	tell_traffic(c, out);
-	tell_steps(c, out);
+	connections_tell(c, out);
 	for (size_t i = 0; i < c->end_count; i++)
 		if (c->ends[i].attempts)
 			report_note(out,
