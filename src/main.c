@@ -25,7 +25,7 @@ static int cmd_help(struct arguments *a, struct err *e)
 static int (*const verb_run[VERB_COUNT])(struct arguments *a, struct err *e) = {
 	[VERB_RECORD] = cmd_record, [VERB_CHECK] = cmd_check, [VERB_RECOVER] = cmd_recover,
 	[VERB_STATUS] = cmd_status, [VERB_STOP] = cmd_stop,   [VERB_REPORT] = cmd_report,
-	[VERB_HELP] = cmd_help,
+	[VERB_EXPORT] = cmd_export, [VERB_HELP] = cmd_help,
 };
 
 /* --help, --version and --completion, which end the program whatever the verb. True when it was

@@ -30,6 +30,7 @@ void json_str(struct json_writer *w, const char *s); /* NULL writes null */
 void json_str_n(struct json_writer *w, const char *s, size_t n);
 void json_u64(struct json_writer *w, uint64_t v);
 void json_i64(struct json_writer *w, int64_t v);
+void json_thousandths(struct json_writer *w, uint64_t v); /* 1234567: 1234.567 */
 void json_bool(struct json_writer *w, bool v);
 void json_null(struct json_writer *w);
 /* Key and value in one. */

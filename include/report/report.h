@@ -12,6 +12,9 @@
 
 enum report_format { REPORT_TEXT, REPORT_CSV, REPORT_JSON, REPORT_HTML };
 
+/* A file for another program instead of reports. */
+enum report_export { EXPORT_NONE, EXPORT_PERFETTO };
+
 /* What is not let through is not seen by any report. Of one kind, any may match; all kinds must. */
 enum report_filter_kind {
 	FILTER_SOURCE, /* trace, packets or log */
@@ -37,6 +40,8 @@ struct report_config {
 	const char *bundle;
 	const char *const *reports; /* NAME or NAME.TABLE; none: those that are the default */
 	size_t report_count;
+	enum report_export export; /* then nothing of the reports' form counts */
+	const char *output;	   /* of an export: as .html; NULL: standard output */
 	enum report_format format;
 	const char *html; /* HTML: the file to make, or to put in place of the one that is there */
 	struct when from, to;

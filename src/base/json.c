@@ -15,6 +15,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/json.h"
 #include "utf8.h"
@@ -175,6 +176,12 @@ void json_i64(struct json_writer *w, int64_t v)
 {
 	separate(w);
 	text_printf(w->out, "%lld", (long long)v);
+}
+
+void json_thousandths(struct json_writer *w, uint64_t v)
+{
+	separate(w);
+	text_printf(w->out, "%" PRIu64 ".%03u", v / 1000, (unsigned)(v % 1000));
 }
 
 void json_bool(struct json_writer *w, bool v)

@@ -28,6 +28,7 @@ int cmd_recover(struct arguments *a, struct err *e);
 int cmd_status(struct arguments *a, struct err *e);
 int cmd_stop(struct arguments *a, struct err *e);
 int cmd_report(struct arguments *a, struct err *e);
+int cmd_export(struct arguments *a, struct err *e);
 
 /* Standard output, whole or not at all as far as we can tell. A text that failed to grow is
  * -ENOMEM. */

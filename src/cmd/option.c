@@ -35,6 +35,7 @@
 #define ON_ARMING (ON(VERB_RECORD) | ON(VERB_CHECK))
 #define ON_ASKING (ON(VERB_STATUS) | ON(VERB_STOP))
 #define ON_REPORT ON(VERB_REPORT)
+#define ON_READING (ON_REPORT | ON(VERB_EXPORT))
 #define FIELD(member) offsetof(struct arguments, member)
 
 const struct verb_row verb_table[VERB_COUNT] = {
@@ -88,6 +89,14 @@ const struct verb_row verb_table[VERB_COUNT] = {
 		 "to the trigger), 2026-11-20T10:00:02 (UTC, or with Z or +02:00), or @1234.567 "
 		 "(the host's monotonic clock).",
 		 0, OPERANDS_ANY},
+	[VERB_EXPORT] =
+		{"export", "BUNDLE [OPTION]...",
+		 "make a file for another program from a recording: for Perfetto",
+		 "BUNDLE is what report takes, and a TIME is what it is there. The file has "
+		 "requests "
+		 "and waits for locks as spans, the kernel log, the trigger and what was lost as "
+		 "marks, and rates as counters.",
+		 0, 1},
 	[VERB_HELP] = {"help", "[VERB]", "explain a verb and its options", "", 0, 1},
 };
 
@@ -99,6 +108,7 @@ static const char *const group_titles[GROUP_COUNT] = {
 
 static const char *const facility_words[] = {"kernel", "any", NULL};
 /* In the order of enum report_format. */
+static const char *const export_words[] = {"perfetto", NULL}; /* enum report_export, from 1 */
 static const char *const format_words[] = {"text", "csv", "json", NULL};
 
 #define LIST_INTERFACES "any $(ls /sys/class/net 2>/dev/null)"
@@ -176,29 +186,29 @@ const struct option_row option_table[] = {
 
 	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "list-reports", .field = FIELD(list_reports),
 	 .help = "print the reports that there are and end"},
-	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "from", 0, "TIME", .field = FIELD(from),
+	{ON_READING, GROUP_REPORT, OPTION_TEXT, "from", 0, "TIME", .field = FIELD(from),
 	 .help = "only what happened at this time or later"},
-	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "to", 0, "TIME", .field = FIELD(to),
+	{ON_READING, GROUP_REPORT, OPTION_TEXT, "to", 0, "TIME", .field = FIELD(to),
 	 .help = "only what happened at this time or earlier"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "source", 0, "NAME", .choice = FILTER_SOURCE,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "source", 0, "NAME", .choice = FILTER_SOURCE,
 	 .complete = "trace packets log",
 	 .help = "read only this: trace, packets or log; may be repeated"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "event", 'e', "NAME", .choice = FILTER_EVENT,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "event", 'e', "NAME", .choice = FILTER_EVENT,
 	 .help = "only these trace events: SYSTEM, SYSTEM:EVENT or EVENT, also with *; may be "
 		 "repeated"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "pid", 0, "NUMBER", .choice = FILTER_PID,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "pid", 0, "NUMBER", .choice = FILTER_PID,
 	 .help = "only trace events of this thread, or of several: 7,9; may be repeated"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "comm", 0, "NAME", .choice = FILTER_COMM,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "comm", 0, "NAME", .choice = FILTER_COMM,
 	 .help = "only trace events of threads of this name, also with *; may be repeated"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "cpu", 0, "NUMBER", .choice = FILTER_CPU,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "cpu", 0, "NUMBER", .choice = FILTER_CPU,
 	 .help = "only trace events of this CPU, or of several: 0,4-7; may be repeated"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "where", 0, "CONDITION", .choice = FILTER_WHERE,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "where", 0, "CONDITION", .choice = FILTER_WHERE,
 	 .help = "only trace events with fields like this: 'nh_cmd == 6 && error != 0'; may be "
 		 "repeated"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "rid", 0, "MOUNT", .choice = FILTER_RID,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "rid", 0, "MOUNT", .choice = FILTER_RID,
 	 .help = "only events and connections of this mount: its rid, the first six digits, or "
 		 "f.xxxxxx.r.xxxxxx; may be repeated"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "peer", 0, "ADDRESS", .choice = FILTER_PEER,
+	{ON_READING, GROUP_REPORT, OPTION_FILTER, "peer", 0, "ADDRESS", .choice = FILTER_PEER,
 	 .help = "only packets from or to this: IP or IP:PORT; may be repeated"},
 	{ON_REPORT, GROUP_REPORT, OPTION_NUMBER, "limit", 0, "NUMBER", "20",
 	 .field = FIELD(report.limit),
@@ -211,11 +221,18 @@ const struct option_row option_table[] = {
 	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "html", 0, "FILE", .field = FIELD(report.html),
 	 .complete = "-f",
 	 .help = "make one file for a browser: verdict, timeline, and the reports named, or all"},
-	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "local", .field = FIELD(report.local),
+	{ON_READING, GROUP_REPORT, OPTION_FLAG, "local", .field = FIELD(report.local),
 	 .help = "show and take times in the zone of this host instead of UTC"},
 
-	{ON_EACH & ~ON(VERB_HELP), GROUP_GENERAL, OPTION_FLAG, "json", .field = FIELD(json),
-	 .help = "print the result as one JSON object"},
+	{ON(VERB_EXPORT), GROUP_REPORT, OPTION_WORD, "format", 0, "WORD", "perfetto",
+	 .words = export_words, .field = FIELD(export_format),
+	 .help = "perfetto: Chrome's trace-event JSON, for ui.perfetto.dev and chrome://tracing"},
+	{ON(VERB_EXPORT), GROUP_PLACES, OPTION_TEXT, "output", 'o', "FILE",
+	 .field = FIELD(report.output), .complete = "-f",
+	 .help = "the file to make; without it, standard output"},
+
+	{ON_EACH & ~ON(VERB_HELP) & ~ON(VERB_EXPORT), GROUP_GENERAL, OPTION_FLAG, "json",
+	 .field = FIELD(json), .help = "print the result as one JSON object"},
 	{ON_EACH, GROUP_GENERAL, OPTION_COUNT, "quiet", 'q', .field = FIELD(quiet),
 	 .help = "say only warnings and errors"},
 	{ON_EACH, GROUP_GENERAL, OPTION_COUNT, "verbose", 'v', .field = FIELD(verbose),
@@ -305,8 +322,8 @@ int verb_find(const char *name, enum verb_id *ret, struct err *e)
 		return err_set(e, -EINVAL, "there is no verb '%s'; did you mean '%s'?", name, near);
 	return err_set(
 		e, -EINVAL,
-		"there is no verb '%s'; there are record, check, recover, status, stop, report and "
-		"help",
+		"there is no verb '%s'; there are record, check, recover, status, stop, report, "
+		"export and help",
 		name);
 }
 
@@ -672,12 +689,15 @@ static int take_bundle(struct arguments *a, struct err *e)
 	if (a->list_reports)
 		return 0;
 	if (!a->operand_count)
-		return err_set(e, -EINVAL, "'report' needs more: scoutfs-trace report %s",
-			       verb_table[VERB_REPORT].operands);
+		return err_set(e, -EINVAL, "'%s' needs more: scoutfs-trace %s %s",
+			       verb_table[a->verb].name, verb_table[a->verb].name,
+			       verb_table[a->verb].operands);
 	a->report.bundle = a->operands[0];
 	a->report.reports = a->operands + 1;
 	a->report.report_count = a->operand_count - 1;
 	a->report.filters = a->filters;
+	if (a->verb == VERB_EXPORT)
+		a->report.export = (enum report_export)(a->export_format + 1);
 	a->report.format = a->json ? REPORT_JSON : (enum report_format)a->format;
 	if (a->report.html && a->report.format != REPORT_TEXT)
 		return err_set(e, -EINVAL, "--html and another format cannot be made at once");
@@ -699,7 +719,7 @@ static int check_operands(struct arguments *a, struct err *e)
 			       verb->name, verb->operands);
 	if (a->verb == VERB_RECORD || a->verb == VERB_CHECK)
 		return take_server(a, e);
-	if (a->verb == VERB_REPORT)
+	if (a->verb == VERB_REPORT || a->verb == VERB_EXPORT)
 		return take_bundle(a, e);
 	return 0;
 }
@@ -970,6 +990,7 @@ int completion_print(const char *shell, struct text *out, struct err *e)
 		      "\tcase $verb:$cur in\n"
 		      "\t*:-*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
 		      "\trecover:*) COMPREPLY=($(compgen -d -- \"$cur\")) ;;\n"
+		      "\texport:*) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
 		      "\treport:*) COMPREPLY=($(compgen -f -W \"$(\"$1\" report --list-reports "
 		      "2>/dev/null | while read -r name rest; do echo \"$name\"; done)\" -- "
 		      "\"$cur\")) ;;\n"

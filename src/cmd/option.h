@@ -20,6 +20,7 @@ enum verb_id {
 	VERB_STATUS,
 	VERB_STOP,
 	VERB_REPORT,
+	VERB_EXPORT,
 	VERB_HELP,
 	VERB_COUNT
 };
@@ -93,7 +94,7 @@ struct arguments {
 	unsigned int log_facility;
 	const char **events;
 	struct trigger_choice *choices;
-	unsigned int format;
+	unsigned int format, export_format;
 	const char *from, *to;
 	struct report_filter *filters;
 };

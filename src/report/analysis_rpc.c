@@ -73,7 +73,7 @@ static void update_ranked(struct rpc *r, const struct recent *call, enum calls_v
 	if (r->slowest.count > UPDATE_MOST)
 		return;
 	for (size_t i = 0; i < r->slowest.count; i++) {
-		struct slow *s = (struct slow *)r->slowest.items + i;
+		struct slow *s = (struct slow *)(void *)r->slowest.items + i;
 
 		if (!same_call(&s->call, call) || s->call.views & 1U << view)
 			continue;
@@ -139,20 +139,9 @@ static void rpc_packet(void *self, const struct tcpflow_connection *c,
 		       const struct tcpflow_message *m)
 {
 	struct rpc *r = self;
-	struct wire_greeting g;
-	struct calls_seen s = {.view = CALLS_PACKETS,
-			       .begin_ns = m->header_ns,
-			       .end_ns = m->last_ns,
-			       .message = &m->header};
+	struct calls_seen s;
 
-	s.pair = calls_pair(&r->calls, &c->ends[0], &c->ends[1], c->server, m->from, &m->header);
-	if (m->header.command == WIRE_GREETING && s.pair != UINT32_MAX &&
-	    wire_greeting_parse(m->data, m->data_bytes, &g) && g.rid)
-		calls_client_is(&r->calls, s.pair, g.rid);
-	if (s.pair != UINT32_MAX)
-		s.from = wire_addr_equal(&c->ends[m->from], &r->calls.pairs[s.pair].server)
-				 ? CALLS_BY_SERVER
-				 : CALLS_BY_CLIENT;
+	calls_see_packet(&r->calls, c, m, &s);
 	calls_message(&r->calls, &s);
 	in_both(r, &s, 0);
 }
@@ -168,30 +157,17 @@ static void rpc_gap(void *self, const struct tcpflow_connection *c, const struct
 
 static void rpc_event(struct rpc *r, const struct trace_event *e, event_fields f, bool sent)
 {
-	struct wire_addr own = netevent_addr(e, f[NET_NAME_ADDR], f[NET_NAME_PORT]);
-	struct wire_addr peer = netevent_addr(e, f[NET_PEER_ADDR], f[NET_PEER_PORT]);
-	struct wire_message m = {0};
-	struct calls_seen s = {.recorder = netevent_number(e, f[NET_RID]),
-			       .fsid = netevent_number(e, f[NET_FSID]),
-			       .begin_ns = e->ns,
-			       .end_ns = e->ns,
-			       .message = &m};
-	bool server;
+	struct wire_message m;
+	struct calls_seen s;
 
-	if (!netevent_message(e, f, &m)) {
+	if (!calls_see_event(&r->calls, e, f, sent, &m, &s)) {
 		r->bad_events++;
 		return;
 	}
-	s.pair = calls_pair(&r->calls, &own, &peer, -1, sent ? 0 : 1, &m);
 	if (s.pair == UINT32_MAX) {
 		r->calls.untracked++;
 		return;
 	}
-	server = wire_addr_equal(&own, &r->calls.pairs[s.pair].server);
-	s.view = server ? CALLS_SERVER : CALLS_CLIENT;
-	s.from = server == sent ? CALLS_BY_SERVER : CALLS_BY_CLIENT;
-	if (!server)
-		calls_client_is(&r->calls, s.pair, s.recorder);
 	calls_message(&r->calls, &s);
 	in_both(r, &s, sent ? 1 : 2);
 }

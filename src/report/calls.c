@@ -20,6 +20,8 @@
  */
 #include "calls.h"
 
+#include "netevent.h"
+
 #define SLOTS (2 * CALLS_PAIRS)
 #define PENDING_FIRST 1024
 
@@ -297,6 +299,8 @@ static void forget(struct calls *c, const struct calls_pending *p)
 {
 	struct calls_figures *f = figures(c, c->sessions[p->session].view, p->side, p->command);
 
+	if (c->dropped)
+		c->dropped(c->arg, p);
 	if (!f)
 		return;
 	f->forgotten++;
@@ -405,6 +409,8 @@ static void take_request(struct calls *c, const struct calls_seen *s, struct cal
 	*p = key;
 	f->fresh++;
 	session->fresh[s->from]++;
+	if (c->begun)
+		c->begun(c->arg, p);
 }
 
 static void take_answer(struct calls *c, const struct calls_seen *s, struct calls_session *session)
@@ -433,14 +439,75 @@ static void take_answer(struct calls *c, const struct calls_seen *s, struct call
 				   .id = m->id,
 				   .sent_ns = p->ns,
 				   .latency_ns = s->end_ns - p->ns};
-	pending_remove(c, p);
 	if (s->end_ns < done.sent_ns) {
 		f->backwards++;
-		return;
+		if (c->dropped)
+			c->dropped(c->arg, p);
 	}
+	pending_remove(c, p);
+	if (s->end_ns < done.sent_ns)
+		return;
 	stats_add(&f->latency, done.latency_ns);
 	if (c->done)
 		c->done(c->arg, &done);
+}
+
+/**
+ * calls_see_packet() - who sent a message of the packets to whom
+ * @ret: for calls_message(); points to the header of @m
+ */
+void calls_see_packet(struct calls *c, const struct tcpflow_connection *k,
+		      const struct tcpflow_message *m, struct calls_seen *ret)
+{
+	struct wire_greeting g;
+
+	*ret = (struct calls_seen){.view = CALLS_PACKETS,
+				   .begin_ns = m->header_ns,
+				   .end_ns = m->last_ns,
+				   .message = &m->header};
+	ret->pair = calls_pair(c, &k->ends[0], &k->ends[1], k->server, m->from, &m->header);
+	if (ret->pair == UINT32_MAX)
+		return;
+	if (m->header.command == WIRE_GREETING && wire_greeting_parse(m->data, m->data_bytes, &g) &&
+	    g.rid)
+		calls_client_is(c, ret->pair, g.rid);
+	ret->from = wire_addr_equal(&k->ends[m->from], &c->pairs[ret->pair].server)
+			    ? CALLS_BY_SERVER
+			    : CALLS_BY_CLIENT;
+}
+
+/**
+ * calls_see_event() - the same of a trace event
+ * @f:    NETEVENT_FIELDS
+ * @sent: it is scoutfs_net_send_message, else scoutfs_net_recv_message
+ * @ret:  for calls_message(); points to @ret_message
+ *
+ * Return: false when the event makes no sense.
+ */
+bool calls_see_event(struct calls *c, const struct trace_event *e, event_fields f, bool sent,
+		     struct wire_message *ret_message, struct calls_seen *ret)
+{
+	struct wire_addr own = netevent_addr(e, f[NET_NAME_ADDR], f[NET_NAME_PORT]);
+	struct wire_addr peer = netevent_addr(e, f[NET_PEER_ADDR], f[NET_PEER_PORT]);
+	bool server;
+
+	*ret = (struct calls_seen){.recorder = netevent_number(e, f[NET_RID]),
+				   .fsid = netevent_number(e, f[NET_FSID]),
+				   .begin_ns = e->ns,
+				   .end_ns = e->ns,
+				   .message = ret_message};
+	*ret_message = (struct wire_message){0};
+	if (!netevent_message(e, f, ret_message))
+		return false;
+	ret->pair = calls_pair(c, &own, &peer, -1, sent ? 0 : 1, ret_message);
+	if (ret->pair == UINT32_MAX)
+		return true;
+	server = wire_addr_equal(&own, &c->pairs[ret->pair].server);
+	ret->view = server ? CALLS_SERVER : CALLS_CLIENT;
+	ret->from = server == sent ? CALLS_BY_SERVER : CALLS_BY_CLIENT;
+	if (!server)
+		calls_client_is(c, ret->pair, ret->recorder);
+	return true;
 }
 
 /**

@@ -9,6 +9,7 @@
 
 #include "format/wire.h"
 
+#include "analysis.h"
 #include "stats.h"
 
 /* Where a message was seen. One conversation may be seen at all three. */
@@ -124,7 +125,12 @@ struct calls {
 	uint64_t messages[CALLS_VIEWS];
 	bool failed; /* no memory */
 
+	/* Each may be NULL. A request that began is done or dropped at one time, or is pending at
+	 * the end. Dropped: there were too many, its number was given to another, or the answer
+	 * bears an earlier time. */
+	void (*begun)(void *arg, const struct calls_pending *p);
 	void (*done)(void *arg, const struct calls_done *d);
+	void (*dropped)(void *arg, const struct calls_pending *p);
 	void *arg;
 };
 
@@ -141,6 +147,10 @@ void calls_free(struct calls *c);
 uint32_t calls_pair(struct calls *c, const struct wire_addr *a, const struct wire_addr *b,
 		    int server, int from, const struct wire_message *m);
 void calls_client_is(struct calls *c, uint32_t pair, uint64_t client_rid);
+void calls_see_packet(struct calls *c, const struct tcpflow_connection *k,
+		      const struct tcpflow_message *m, struct calls_seen *ret);
+bool calls_see_event(struct calls *c, const struct trace_event *e, event_fields f, bool sent,
+		     struct wire_message *ret_message, struct calls_seen *ret);
 void calls_message(struct calls *c, const struct calls_seen *s);
 void calls_count_frame(struct calls *c, const struct calls_seen *s, unsigned int which);
 const struct calls_pending *calls_find(const struct calls *c, uint32_t pair, enum calls_view view,

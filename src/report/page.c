@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The file that an HTML report goes to.
+ * The file that an HTML report or an export goes to.
  *
  * Called by report.c, in the parent: the child that parses gets the descriptor and could not open
  * anything. The file has no name until it is complete (O_TMPFILE; where the file system cannot do

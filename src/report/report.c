@@ -18,6 +18,7 @@
 #include "base/log.h"
 
 #include "analysis.h"
+#include "export.h"
 #include "feed.h"
 #include "filter.h"
 #include "out.h"
@@ -143,6 +144,8 @@ static int take_wishes(struct run *run, struct err *e)
 {
 	int r = 0;
 
+	if (run->config->export)
+		return add_wish(run, export_find(run->config->export), NULL, e);
 	if (run->config->format == REPORT_HTML)
 		return take_page_wishes(run, e);
 	for (size_t i = 0; r == 0 && i < run->config->report_count; i++)
@@ -357,6 +360,14 @@ static int feed(struct run *run, struct maker *makers, size_t count, struct err 
 	return 0;
 }
 
+/* Where the output has no place for them. */
+static int say_notes(struct run *run, const struct table *notes, struct err *e)
+{
+	for (size_t i = 0; i < notes->note_count; i++)
+		sandbox_say(run->sandbox, "%s", notes->notes[i]);
+	return table_ok(notes) ? 0 : err_nomem(e);
+}
+
 static int finish_maker(struct run *run, struct maker *m, struct err *e)
 {
 	int r = 0;
@@ -364,7 +375,9 @@ static int finish_maker(struct run *run, struct maker *m, struct err *e)
 	say_making(run, m->wish);
 	if (m->wish->ops->result)
 		r = m->wish->ops->result(m->self, &m->out, e);
-	if (r == 0)
+	if (r == 0 && run->config->export)
+		r = say_notes(run, &m->out.notes, e);
+	else if (r == 0)
 		r = out_end(&m->out, e);
 	run->incomplete |= m->out.lacks;
 	return r;
@@ -417,7 +430,9 @@ static int read_bundle(struct run *run, struct err *e)
 
 static int end_document(struct run *run, struct err *e)
 {
-	view_end(&run->document.view, !run->incomplete, run->notes.notes, run->notes.note_count);
+	if (!run->config->export)
+		view_end(&run->document.view, !run->incomplete, run->notes.notes,
+			 run->notes.note_count);
 	out_write(&run->document, 0);
 	if (!table_ok(&run->notes))
 		return err_nomem(e);
@@ -440,14 +455,14 @@ static int run_in_child(struct sandbox *s, void *arg, struct err *e)
 	if (r < 0)
 		return r;
 	note_bundle(run);
-	begin_document(run);
+	if (!run->config->export)
+		begin_document(run);
 	r = make_reports(run, e);
 	if (r < 0)
 		return r;
-	/* CSV has no place for them. */
-	for (size_t i = 0; run->config->format == REPORT_CSV && i < run->notes.note_count; i++)
-		sandbox_say(s, "%s", run->notes.notes[i]);
-	return end_document(run, e);
+	if (run->config->export || run->config->format == REPORT_CSV)
+		r = say_notes(run, &run->notes, e);
+	return r < 0 ? r : end_document(run, e);
 }
 
 /* The parent. */
@@ -497,6 +512,13 @@ static int supervise(struct run *run, struct err *e)
 	}
 }
 
+static const char *file_of(const struct report_config *c)
+{
+	const char *file = c->export ? c->output : c->html;
+
+	return file ? file : "-";
+}
+
 /**
  * report_run() - make reports and print them
  * @c: borrowed
@@ -518,7 +540,7 @@ int report_run(const struct report_config *c, struct err *e)
 	if (r == 0)
 		r = not_usage(bundle_open_files(c->bundle, &run.bundle, e));
 	if (r == 0)
-		r = not_usage(page_open(c->html ? c->html : "-", &run.page, e));
+		r = not_usage(page_open(file_of(c), &run.page, e));
 	if (r == 0)
 		r = supervise(&run, e);
 	if (r >= 0) {

@@ -342,7 +342,9 @@ static void names_and_letters_are_unambiguous(void)
 			CHECK(!same_name || !(a->verbs & b->verbs));
 			CHECK(!same_name ||
 			      (a->letter == b->letter && !a->argument == !b->argument));
-			CHECK(same_name || !a->letter || a->letter != b->letter);
+			/* The same of letters. */
+			CHECK(same_name || !a->letter || a->letter != b->letter ||
+			      (!(a->verbs & b->verbs) && !a->argument == !b->argument));
 		}
 	}
 }
@@ -399,16 +401,18 @@ static void completion_names_every_option(void)
 	CHECK_EQ(completion_print("zsh", &out, &err), -EINVAL);
 }
 
-/* The man pages: scoutfs-trace(8), and scoutfs-trace-report(1) for the verb report. */
+/* The man pages: scoutfs-trace(8), and pages of their own for the verbs report and export. */
 
 #define REPORT_BIT (1U << VERB_REPORT)
+#define EXPORT_BIT (1U << VERB_EXPORT)
+#define OWN_PAGE (REPORT_BIT | EXPORT_BIT)
 
-static FILE *man_open(bool report)
+static FILE *man_open(const char *page)
 {
 	char path[4096];
 
 	(void)snprintf(path, sizeof(path), "%s/../../man/scoutfs-trace%s", getenv("TEST_DATA"),
-		       report ? "-report.1" : ".8");
+		       page);
 	return fopen(path, "re");
 }
 
@@ -462,12 +466,12 @@ static void man_option_check(const struct man_option *m, unsigned int verbs)
 }
 
 /* A page, and the verbs whose options it describes. */
-static void man_page_check(bool report, unsigned int verbs)
+static void man_page_check(const char *page, unsigned int verbs)
 {
 	struct man_option m = {0};
 	bool seen[64] = {0}, in_item = false;
 	char line[512];
-	FILE *f = man_open(report);
+	FILE *f = man_open(page);
 
 	CHECK(f);
 	CHECK(option_count <= ARRAY_SIZE(seen));
@@ -499,12 +503,17 @@ static void man_page_check(bool report, unsigned int verbs)
 
 static void man_page_options_are_those_of_the_table(void)
 {
-	man_page_check(false, ((1U << VERB_COUNT) - 1) & ~REPORT_BIT);
+	man_page_check(".8", ((1U << VERB_COUNT) - 1) & ~OWN_PAGE);
 }
 
 static void man_page_of_report_too(void)
 {
-	man_page_check(true, REPORT_BIT);
+	man_page_check("-report.1", REPORT_BIT);
+}
+
+static void man_page_of_export_too(void)
+{
+	man_page_check("-export.1", EXPORT_BIT);
 }
 
 /* ".It Cm about" under "Sh REPORT NAMES" */
@@ -514,7 +523,7 @@ static void man_page_has_the_reports_in_order(void)
 	size_t count = report_list(&rows), next = 0;
 	char line[512], name[64];
 	bool in_list = false;
-	FILE *f = man_open(true);
+	FILE *f = man_open("-report.1");
 
 	CHECK(f);
 	while (man_line(f, line)) {
@@ -540,7 +549,7 @@ static void man_list_check(enum verb_id verb, bool all_but, const bool listed[64
 		unsigned int bits = verb_bits(option_table[i].name);
 		bool has = bits & 1U << verb;
 
-		if (bits == every || bits == REPORT_BIT)
+		if (bits == every || !(bits & ~OWN_PAGE))
 			continue;
 		if (has != (listed[i] != all_but))
 			printf("# --%s and the verb %s: the man page is wrong\n",
@@ -555,7 +564,7 @@ static void man_page_gives_each_verb_its_options(void)
 	bool in_list = false, all_but = false, listed[64] = {0};
 	unsigned int verbs_seen = 0;
 	enum verb_id verb = VERB_COUNT;
-	FILE *f = man_open(false);
+	FILE *f = man_open(".8");
 
 	CHECK(f);
 	while (man_line(f, line) && strcmp(line, ".Sh OPTIONS") != 0) {
@@ -570,7 +579,7 @@ static void man_page_gives_each_verb_its_options(void)
 		} else if (str_starts(line, "Options:")) {
 			CHECK(verb < VERB_COUNT);
 			verbs_seen |= 1U << verb;
-			in_list = verb != VERB_REPORT; /* has a page of its own */
+			in_list = !(OWN_PAGE & 1U << verb);
 			memset(listed, 0, sizeof(listed));
 			all_but = str_starts(line, "Options: all");
 		} else if (in_list && sscanf(line, ".Fl -%63s", path) == 1) {
@@ -595,4 +604,5 @@ TEST_MAIN(TEST(nothing_is_a_recording_with_the_documented_defaults), TEST(takes_
 	  TEST(takes_a_bundle_and_reports), TEST(takes_windows_and_filters),
 	  TEST(help_fits_a_console_and_names_every_option), TEST(completion_names_every_option),
 	  TEST(man_page_options_are_those_of_the_table), TEST(man_page_of_report_too),
-	  TEST(man_page_has_the_reports_in_order), TEST(man_page_gives_each_verb_its_options))
+	  TEST(man_page_of_export_too), TEST(man_page_has_the_reports_in_order),
+	  TEST(man_page_gives_each_verb_its_options))

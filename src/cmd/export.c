@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * `scoutfs-trace export BUNDLE`: a recording as a file for another program.
+ *
+ * Called by main; needs no root. All is report_run()'s, but that a terminal is no such program.
+ */
+#include "cmd.h"
+
+#include <errno.h>
+
+#include "report/report.h"
+
+int cmd_export(struct arguments *a, struct err *e)
+{
+	int r;
+
+	if (!a->report.output && isatty(STDOUT_FILENO)) {
+		(void)err_set(
+			e, -EINVAL,
+			"this is for a program, not for a terminal: name a file with --output");
+		return STATUS_USAGE;
+	}
+	r = report_run(&a->report, e);
+	if (r == -EINVAL)
+		return STATUS_USAGE;
+	if (r < 0)
+		return STATUS_NO_BUNDLE;
+	return r ? STATUS_INCOMPLETE : STATUS_COMPLETE;
+}
