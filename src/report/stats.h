@@ -83,6 +83,12 @@ static inline bool top_would(const struct top *t, uint64_t key)
 	return key > least;
 }
 
+/* While they are a heap: in no order, and their keys are not to change. */
+static inline void *top_at(struct top *t, size_t i)
+{
+	return t->items + i * t->item_bytes;
+}
+
 static inline const void *top_item(const struct top *t, size_t i)
 {
 	return t->items + i * t->item_bytes;
