@@ -97,7 +97,7 @@ static void see_log(void *self, const struct log_line *line)
 	struct logline l;
 
 	see_time(v, line->ns);
-	if (logline_parse(line->text, line->bytes, line->facility == 0, &l) &&
+	if (logline_parse(line->text, line->bytes, line->facility == 0 || v->any_facility, &l) &&
 	    l.kind != LOGLINE_OTHER)
 		keep_line(v, line, &l);
 }
@@ -538,6 +538,24 @@ static void see_slot_option(void *arg, const struct logline_mount *mount, const 
 		n->slot = (int)slot;
 }
 
+/* Was the recorder told to take what users write into the log for the kernel's, as in rehearsals?
+ */
+static bool takes_any_facility(const struct json_value *manifest)
+{
+	static const char option[] = "--log-facility";
+	const struct json_value *args = json_get(manifest, "command_line");
+	bool before = false;
+
+	for (const struct json_value *a = args ? args->child : NULL; a; a = a->next) {
+		const char *s = a->type == JSON_STRING ? a->str : "";
+
+		if ((before && !strcmp(s, "any")) || !strcmp(s, "--log-facility=any"))
+			return true;
+		before = !strcmp(s, option);
+	}
+	return false;
+}
+
 static int open_verdict(void *self, const struct recording *rec, const struct analysis_options *o,
 			struct report_out *out, struct err *e)
 {
@@ -550,6 +568,7 @@ static int open_verdict(void *self, const struct recording *rec, const struct an
 			      .at_known = rec->trigger_ns != 0,
 			      .at_ns = rec->trigger_ns ? rec->trigger_ns : UINT64_MAX,
 			      .has_log = bundle_stream(rec->bundle, CHUNK_KMSG, 0) != NULL};
+	v->any_facility = takes_any_facility(v->manifest);
 	v->lines = calloc(VERDICT_LINES + VERDICT_LATER, sizeof(*v->lines));
 	v->talks = calloc(VERDICT_TALKS, sizeof(*v->talks));
 	v->buckets = calloc(VERDICT_BUCKETS, sizeof(*v->buckets));

@@ -84,7 +84,7 @@ struct verdict {
 	uint64_t at_ns;	  /* the trigger, or the end; UINT64_MAX while that is not known */
 	uint64_t seen_ns; /* the latest of all */
 	bool at_known;
-	bool has_log;
+	bool has_log, any_facility;
 
 	struct verdict_line
 		*lines; /* [VERDICT_LINES + VERDICT_LATER]: a ring, and what came after */

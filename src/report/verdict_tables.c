@@ -395,7 +395,8 @@ static void put_when(char *buf, size_t size, const struct verdict *v, uint64_t n
 
 static bool is_lossy(const struct verdict *v)
 {
-	return v->manifest && !json_get_bool(v->manifest, "complete", true);
+	return bundle_is_damaged(v->rec->bundle) ||
+	       (v->manifest && !json_get_bool(v->manifest, "complete", true));
 }
 
 static void tell_next(const struct verdict *v, const struct story *s, struct report_out *out)

@@ -504,6 +504,19 @@ static void a_forged_line_changes_nothing(void)
 	line_of(1, AT - S, LEADER FENCE);
 	CHECK(says("verdict", "Nothing that looks like a fence"));
 	end();
+	/* Unless the recorder was told to take them for the kernel's: a rehearsal. */
+	begin("'reason':'signal','trigger':null,'text':'SIGINT'},"
+	      "'command_line':['x','--log-facility=any'],'x':{'a':1",
+	      NULL);
+	line_of(1, AT - S, LEADER FENCE);
+	CHECK(says("verdict", "was fenced"));
+	end();
+	begin("'reason':'signal','trigger':null,'text':'SIGINT'},"
+	      "'command_line':['any','--log-facility','any',7],'x':{'a':1",
+	      NULL);
+	line_of(1, AT - S, LEADER FENCE);
+	CHECK(says("verdict", "was fenced"));
+	end();
 }
 
 static void a_flood_is_bounded_and_told(void)
