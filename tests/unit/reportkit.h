@@ -203,7 +203,7 @@ static inline int kit_try_open(const struct analysis_ops *ops)
 	kit.ops = ops;
 	kit.self = calloc(1, max_of(ops->self_bytes, (size_t)1));
 	kit.result = false;
-	kit.document = (struct report_document){.e = &kit.err};
+	kit.document = (struct report_document){.fd = STDOUT_FILENO, .e = &kit.err};
 	view_begin(&kit.document.view, &(struct view_settings){0}, &kit.document.text);
 	out_begin(&kit.out, &kit.document, ops, NULL);
 	return ops->open ? ops->open(kit.self, &kit.rec, &kit.options, &kit.out, &kit.err) : 0;
