@@ -110,6 +110,63 @@ static void journal_drained(struct drain *d)
 	text_free(&stats);
 }
 
+/* One CPU's losses as the dead recorder's ledger has them, since @since_ns. */
+static uint64_t ledger_has(const struct drain *d, uint32_t cpu, uint64_t since_ns,
+			   uint64_t *ret_to_ns)
+{
+	const struct json_value *v;
+	uint64_t sum = 0;
+
+	for (size_t line = 0; (v = folder_next(&d->folder, "gap", &line));) {
+		if (strcmp(json_get_str(v, "source", ""), "ftrace") != 0 ||
+		    json_get_u64(v, "id", UINT64_MAX) != cpu ||
+		    strcmp(json_get_str(v, "reason", ""), RING_OVERRUN) != 0 ||
+		    json_get_u64(v, "from_ns", 0) < since_ns)
+			continue;
+		sum += json_get_u64(v, "count", 0);
+		*ret_to_ns = max_of(*ret_to_ns, json_get_u64(v, "to_ns", 0));
+	}
+	return sum;
+}
+
+/* When the kernel's counters began anew, as in rings_were_reset(); 0: never. */
+static uint64_t last_reset(const struct drain *d)
+{
+	const struct json_value *v;
+	uint64_t at_ns = 0;
+
+	for (size_t line = 0; (v = folder_next(&d->folder, "gap", &line));)
+		if (str_starts(json_get_str(v, "reason", ""), "a module was unloaded"))
+			at_ns = max_of(at_ns, json_get_u64(v, "to_ns", 0));
+	return at_ns;
+}
+
+/*
+ * The kernel's counters of losses go back to the beginning of the dead recorder, whose ledger has
+ * most of them: only what is more is news. What it noted in its last moments is in the chunks
+ * alone, since they may reach the disk before the ledger does.
+ */
+static void know_losses(struct drain *d)
+{
+	uint64_t reset_ns = last_reset(d);
+
+	for (uint32_t cpu = 0; cpu < d->rings.cpu_count; cpu++) {
+		struct ring_cpu *c = &d->rings.cpus[cpu];
+		uint64_t to_ns = 0, in_chunks;
+
+		if (!c->stream)
+			continue;
+		c->last_ns = spool_stream_newest(c->stream);
+		c->overrun_noted = ledger_has(d, cpu, reset_ns, &to_ns);
+		in_chunks = reset_ns ? 0 : spool_stream_lost(c->stream);
+		if (in_chunks <= c->overrun_noted)
+			continue;
+		loss_note(d->loss, LOSS_FAULT, "ftrace", cpu, to_ns ? to_ns : c->last_ns,
+			  c->last_ns, in_chunks - c->overrun_noted, RING_OVERRUN);
+		c->overrun_noted = in_chunks;
+	}
+}
+
 static int drain_into(struct drain *d, int session_fd, const struct instance *i, struct err *e)
 {
 	bool failed = false;
@@ -138,9 +195,8 @@ static int drain_into(struct drain *d, int session_fd, const struct instance *i,
 		r = spool_start(d->spool, e);
 	if (r < 0)
 		return r;
-	/* The dead recorder's last line may be torn: begin a new one. */
-	spool_journal(d->spool, "\n", 1);
 	if (i) {
+		know_losses(d);
 		(void)rings_pass(&d->rings, 0, &failed);
 		rings_settle(&d->rings, clock_mono_ns());
 		journal_drained(d);

@@ -187,8 +187,7 @@ static uint64_t note_missed(struct rings *r, uint32_t cpu, const struct ringpage
 	if (count || !c->overrun_noted)
 		loss_note(r->loss, LOSS_FAULT, "ftrace", cpu,
 			  c->last_ns ? c->last_ns : info->first_ns, info->first_ns,
-			  count ? count : LOSS_UNKNOWN,
-			  "ring overrun: events came faster than they could be drained");
+			  count ? count : LOSS_UNKNOWN, RING_OVERRUN);
 	return count;
 }
 
@@ -304,8 +303,7 @@ void rings_settle(struct rings *r, uint64_t now_ns)
 		total = lost_by_kernel(r, cpu);
 		if (total > c->overrun_noted)
 			loss_note(r->loss, LOSS_FAULT, "ftrace", cpu, c->last_ns, now_ns,
-				  total - c->overrun_noted,
-				  "ring overrun: events came faster than they could be drained");
+				  total - c->overrun_noted, RING_OVERRUN);
 		c->overrun_noted = max_of(total, c->overrun_noted);
 	}
 }

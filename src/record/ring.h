@@ -14,6 +14,9 @@
 #include "loss.h"
 #include "spool.h"
 
+/* The reason of such an entry in the ledger of losses. */
+#define RING_OVERRUN "ring overrun: events came faster than they could be drained"
+
 struct ring_cpu {
 	int raw_fd;   /* trace_pipe_raw, non-blocking */
 	int stats_fd; /* stats */

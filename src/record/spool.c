@@ -76,6 +76,7 @@ struct spool_stream {
 	uint64_t opened_ns;
 	struct spool_span span;
 	uint64_t page_last_ns; /* stamp of the last event of the last page */
+	uint64_t left_lost;    /* what chunks of a dead recorder say was lost */
 };
 
 /* A chunk that left its stream and waits for the writer. */
@@ -1412,6 +1413,15 @@ static int note_missing(struct spool *s, struct err *e)
 	return r < 0 ? err_errno(e, r, "cannot write to the journal") : 0;
 }
 
+/* What there is of @st from before. */
+static void take_over_one(struct spool_stream *st, const struct chunk *c)
+{
+	if (c->stream != st->kind || c->id != st->id)
+		return;
+	st->page_last_ns = max_of(st->page_last_ns, c->last_ns);
+	st->left_lost += c->lost;
+}
+
 /* Take up the numbering, and the open chunks, that a dead recorder left. */
 static int take_over(struct spool *s, struct err *e)
 {
@@ -1436,6 +1446,10 @@ static int take_over(struct spool *s, struct err *e)
 				return err_nomem(e);
 		}
 		st->sequence = segment_last_sequence(&set, (uint16_t)st->kind, st->id) + 1;
+		for (size_t k = 0; k < set.entry_count; k++)
+			take_over_one(st, &set.entries[k].chunk);
+		for (size_t k = 0; k < set.tail_count; k++)
+			take_over_one(st, &set.tails[k].chunk);
 	}
 	/* Sealed copies of all of it go out with the next sync, which then empties the tail. */
 	s->seal_all = true;
@@ -1461,6 +1475,16 @@ int spool_start(struct spool *s, struct err *e)
 	s->started = true;
 	(void)pthread_setname_np(s->thread, "spool");
 	return 0;
+}
+
+uint64_t spool_stream_newest(const struct spool_stream *st)
+{
+	return st->page_last_ns;
+}
+
+uint64_t spool_stream_lost(const struct spool_stream *st)
+{
+	return st->left_lost;
 }
 
 /* How far each stream went: its newest chunks cannot vanish without a word. With the lock held. */

@@ -59,6 +59,11 @@ int spool_stream_add(struct spool *s, enum chunk_stream kind, uint32_t id,
 		     const struct ringpage_layout *ring, struct spool_stream **ret, struct err *e);
 int spool_start(struct spool *s, struct err *e);
 
+/* What a dead recorder left of a stream, after spool_start(): the stamp of its newest record (0:
+ * none), and how many its chunks say were lost. */
+uint64_t spool_stream_newest(const struct spool_stream *st);
+uint64_t spool_stream_lost(const struct spool_stream *st);
+
 /* Pump threads. Copies; waits for the writer when memory is full. -EIO once the spool failed. */
 int spool_append(struct spool_stream *st, const void *bytes, size_t n,
 		 const struct spool_span *span);

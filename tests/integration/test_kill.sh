@@ -226,6 +226,37 @@ next() {
 }
 ok "the next recorder says what the dead one left, and how to recover it; that works afterwards too" next
 
+# ---- losses ----
+
+# The kernel's counters of what it could not keep go back to the beginning of the dead recorder, which had written most
+# of it down already: nothing may be counted twice, and nothing left out.
+overrun_of() { cat "$tracefs/instances/scoutfs-trace.$1"/per_cpu/cpu*/stats | awk '$1 == "overrun:" { n += $2 } END { print n + 0 }'; }
+overrun_at_least() { [ "$(overrun_of "$1")" -ge "$2" ]; }
+losses_once() {
+	local suffix cpu kernel readers=()
+	record --ring-memory 1M -e raw_syscalls || return 1
+	suffix=${rec_dir##*.}
+	for cpu in 0 1; do
+		taskset -c $cpu dd if=/dev/zero of=/dev/null bs=1 2>/dev/null &
+		readers+=($!)
+	done
+	until_true overrun_at_least "$suffix" 100000 && until_true has_line "$rec_dir/losses" "ring overrun" &&
+		until_true overrun_at_least "$suffix" $(($(overrun_of "$suffix") + 100000))
+	kernel=$?
+	kill -9 "$rec_pid"
+	wait "$rec_pid" 2>/dev/null
+	echo 0 >"$tracefs/instances/scoutfs-trace.$suffix/tracing_on"
+	kill "${readers[@]}"
+	wait "${readers[@]}" 2>/dev/null
+	[ $kernel = 0 ] || { echo "no losses"; return 1; }
+	kernel=$(overrun_of "$suffix")
+	recover_it
+	unpack && same "$kernel" "$(source_field ftrace lost)" "lost by the kernel's counters" && same false "$(source_field ftrace lost_is_lower_bound)" bound &&
+		same degraded "$(source_field ftrace status)" status &&
+		same 0 "$(m '[.sources[] | select(.name == "ftrace").gaps[] | select(.from_monotonic_ns == 0)] | length')" "gaps without a time"
+}
+ok "losses are counted once, whoever has seen them" losses_once
+
 # ---- all that is left over ----
 
 # Two of dead recorders, one that is being recorded, one folder that is none of ours: what a host finds when it has come up again.
