@@ -324,6 +324,9 @@ static void collect_gaps(struct timeline *a, const struct json_value *source)
 		/* What is older than the budget reaches was let go on purpose. */
 		bool meant = !strcmp(json_get_str(g, "kind", ""), "retention");
 
+		/* Nobody knows when: it has no place here; `loss` has it. */
+		if (!json_get_u64(g, "to_monotonic_ns", 0))
+			continue;
 		add_mark(a, &(struct mark){.ns = json_get_u64(g, "from_monotonic_ns", 0),
 					   .what = "lost",
 					   .name = json_get_str(source, "name", ""),
