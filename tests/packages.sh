@@ -39,6 +39,7 @@ test   cmd   strace          strace             strace
 test   cmd   mkfs.ext4       e2fsprogs          e2fsprogs
 test   cmd   mandoc          mandoc             mandoc
 test   cmd   shellcheck      shellcheck         ShellCheck
+test   cmd   chromium        chromium           chromium
 test   cmd   clang           clang              clang
 test   cmd   clang-format    clang-format       clang-tools-extra
 asan   asan  gcc             gcc                libasan+libubsan

@@ -34,7 +34,8 @@ enum {
 	MESSAGES_H = 92,
 	BEATS_Y = 234,
 	BEATS_H = 40,
-	ANSWERS_Y = 286,
+	LATENCY_Y = 284,
+	ANSWERS_Y = LATENCY_Y + 16,
 	ANSWERS_H = 9,
 	HEAT_Y = ANSWERS_Y + ANSWERS_H + 3,
 	HEAT_H = SIZES * SIZE_HEIGHT,
@@ -155,7 +156,8 @@ static void label_lane(struct picture *p, int y, const char *name, double most)
 		(void)snprintf(s, sizeof(s), "to %.0f/s", most);
 	else
 		(void)snprintf(s, sizeof(s), "to %.1f/s", most);
-	label(p->o, y + 25, "most", most > 0 ? s : "none");
+	text_printf(p->o, "<text class=\"most\" data-lane=\"%s\" x=\"%d\" y=\"%d\">%s</text>\n",
+		    name, LEFT - 10, y + 25, most > 0 ? s : "none");
 }
 
 static double lane_of(const struct picture *p, const char *key, double values[STEPS_MOST])
@@ -251,7 +253,7 @@ static double draw_messages(struct picture *p, struct text *inner)
 
 		for (size_t i = 0; i < p->steps; i++) {
 			values[i] = 0;
-			/* The last layer has all that there are. */
+			/* The last colour has all that there are. */
 			for (size_t k = 0; k < (layer > STACK_MOST ? p->stack_count : layer); k++)
 				values[i] += (double)cell(p->series, i, (int)p->stack[k]);
 			values[i] /= seconds(p->width_ns);
@@ -269,10 +271,11 @@ static double smooth_beats(const struct picture *p, double beats[STEPS_MOST])
 	double most = 0;
 
 	(void)lane_of(p, "heartbeats", beats);
-	for (size_t i = 0; i < p->steps; i += group) {
-		size_t n = min_of(group, p->steps - i);
+	for (size_t i = 0, n; i < p->steps; i += n) {
 		double sum = 0;
 
+		/* The rest at the end is not long enough for itself. */
+		n = p->steps - i < 2 * group ? p->steps - i : group;
 		for (size_t k = 0; k < n; k++)
 			sum += beats[i + k];
 		for (size_t k = 0; k < n; k++)
@@ -458,8 +461,8 @@ static void label_latency(struct picture *p)
 		const char *name;
 	} sizes[] = {{3.32, "10 us"}, {9.97, "1 ms"}, {16.61, "100 ms"}, {23.25, "10 s"}};
 
-	label(p->o, ANSWERS_Y + 8, "most", "no answer");
-	label(p->o, HEAT_Y + 12, "lane", "latency");
+	label(p->o, LATENCY_Y + 11, "lane", "latency");
+	label(p->o, ANSWERS_Y + 9, "most", "no answer");
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		int y = HEAT_Y + (int)((SIZES - sizes[i].bits) * SIZE_HEIGHT);
 
@@ -621,6 +624,7 @@ static void data_texts(struct json_writer *w, const struct picture *p, const cha
 
 static void put_data(struct picture *p)
 {
+	static const unsigned int boxes[] = {EVENTS_Y, EVENTS_H, MESSAGES_Y, MESSAGES_H};
 	const struct view_clock *clock = &p->v->settings.clock;
 	CLEANUP(text_free) struct text s = {0};
 	uint64_t real;
@@ -638,17 +642,20 @@ static void put_data(struct picture *p)
 		data_real(&w, seconds(real));
 	else
 		json_null(&w);
+	json_kv_u64(&w, "stack",
+		    p->stack_count); /* lanes that are drawn on each other: the first */
+	json_kv_u64(&w, "colours", STACK_MOST + 1);
+	json_key(&w, "boxes");
+	json_array(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(boxes); i++)
+		json_u64(&w, boxes[i]);
+	json_array_end(&w);
 	data_lanes(&w, p);
 	data_texts(&w, p, "flags", p->flags, 1);
 	data_texts(&w, p, "marks", p->marks, 3);
 	json_object_end(&w);
 	text_str(p->o, "<script type=\"application/json\">");
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.s[i] == '<')
-			text_str(p->o, "\\u003c");
-		else
-			text_add(p->o, s.s + i, 1);
-	}
+	html_json(p->o, text_c(&s), s.len);
 	text_str(p->o, "</script>\n");
 	p->o->failed |= !text_ok(&s);
 }
@@ -683,7 +690,7 @@ static void put_hint(struct picture *p)
 	view_put_duration(&step, p->width_ns);
 	text_printf(p->o,
 		    "<p class=\"hint\">A step is %s. Latency is shown at the moment of the "
-		    "request; darker means more answers.",
+		    "request; a stronger colour means more answers.",
 		    text_c(&step));
 	if (p->marks && p->marks->row_count)
 		text_str(p->o, " Solid line: the trigger; dashed lines: what else triggers saw; "

@@ -18,11 +18,12 @@
 #include "html_assets.h"
 
 #define ROWS_MOST 20000 /* of a table: more makes browsers slow */
+#define SHORT_TEXT 24	/* stays on one line */
 
 struct view_html {
 	const struct table *overview[HTML_TABLES];
 	size_t overview_count;
-	bool in_overview, facts;
+	bool in_overview, facts, empty;
 	uint64_t hidden; /* columns of the table at hand that have nothing in them */
 	double bar_most;
 	size_t rows, notes_shown, tables;
@@ -76,6 +77,23 @@ void html_text(struct text *out, const char *s, size_t n)
 	text_add_clean(&clean, s, n, true);
 	escape(out, text_c(&clean), clean.len);
 	out->failed |= !text_ok(&clean);
+}
+
+/** html_json() - JSON within a script element: nothing in it ends that, or turns its direction */
+void html_json(struct text *out, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == '<') {
+			text_str(out, "\\u003c");
+		} else if (s[i] == 0x7f) {
+			text_str(out, "?");
+		} else if (is_direction(s + i, n - i)) {
+			text_str(out, "\xef\xbf\xbd");
+			i += 2;
+		} else {
+			text_add(out, s + i, 1);
+		}
+	}
 }
 
 void html_str(struct text *out, const char *s)
@@ -247,7 +265,8 @@ static void put_cell(struct view *v, const struct column *column, const struct c
 	struct text *o = v->out;
 	CLEANUP(text_free) struct text value = {0};
 
-	text_printf(o, "<td class=\"%s\"", cell_class(column));
+	text_printf(o, "<td class=\"%s%s\"", cell_class(column),
+		    column->type == COLUMN_TEXT && c->known && c->len > SHORT_TEXT ? " l" : "");
 	if (c->known && put_value(v, &value, column->type, c))
 		text_printf(o, " data-v=\"%s\"", text_c(&value));
 	text_str(o, ">");
@@ -339,8 +358,12 @@ static void head(struct view *v, const struct table *t)
 	html_str(o, t->name);
 	text_printf(o, "\">\n<h3 id=\"h%zu\">", ++h->tables);
 	html_str(o, t->title);
+	text_str(o, "</h3>\n");
+	h->empty = v->whole && !t->row_count && !t->total;
+	if (h->empty)
+		return;
 	text_printf(o,
-		    "</h3>\n<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
+		    "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
 		    "aria-labelledby=\"h%zu\">\n<table%s>\n",
 		    h->tables,
 		    h->facts	  ? " class=\"facts\""
@@ -363,7 +386,7 @@ static void put_fact(struct view *v, const struct table_row *row)
 	text_printf(o, "<tr%s><th scope=\"row\">", mark_classes[row->mark]);
 	if (row->cells[0].known)
 		html_text(o, row->cells[0].s, row->cells[0].len);
-	text_str(o, "</th><td class=\"t\">");
+	text_str(o, "</th><td class=\"t l\">");
 	if (row->cells[1].known)
 		html_text(o, row->cells[1].s, row->cells[1].len);
 	text_str(o, "</td></tr>\n");
@@ -379,6 +402,17 @@ static void row(struct view *v, const struct table *t, const struct table_row *r
 		put_row(v, t, row);
 }
 
+static void end_table(struct view *v, const struct table *t)
+{
+	text_str(v->out, "</tbody>\n");
+	if (t->total) {
+		text_str(v->out, "<tfoot>\n");
+		put_row(v, t, t->total);
+		text_str(v->out, "</tfoot>\n");
+	}
+	text_str(v->out, "</table>\n</div>\n");
+}
+
 static void tail(struct view *v, const struct table *t)
 {
 	struct text *o = v->out;
@@ -391,15 +425,10 @@ static void tail(struct view *v, const struct table *t)
 			h->overview[h->overview_count++] = t;
 		return;
 	}
-	text_str(o, "</tbody>\n");
-	if (t->total) {
-		text_str(o, "<tfoot>\n");
-		put_row(v, t, t->total);
-		text_str(o, "</tfoot>\n");
-	}
-	text_str(o, "</table>\n</div>\n");
-	if (!h->rows)
+	if (h->empty)
 		text_str(o, "<p class=\"none\">Nothing.</p>\n");
+	else
+		end_table(v, t);
 	if (h->rows > ROWS_MOST)
 		text_printf(o,
 			    "<p class=\"more\">%zu more rows are not in this file: ask for this "

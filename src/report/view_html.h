@@ -13,6 +13,7 @@
 /* view_html.c */
 void html_text(struct text *out, const char *s, size_t n);
 void html_str(struct text *out, const char *s);
+void html_json(struct text *out, const char *s, size_t n);
 
 /* html_timeline.c; the tables of the report `overview`. */
 void html_timeline(struct view *v, const struct table *const *tables, size_t count);

@@ -6,7 +6,8 @@
 # The offsets were found by what each session wrote to several clocks at the same moment: of trace clock and kernel-log
 # stamp against CLOCK_MONOTONIC the smallest seen, since writing comes after reading the clock.
 
-# real_bundle SESSION [OPTION...]: makes $work/SESSION.tar.zst; fence-client, fence-leader
+# real_bundle SESSION [OPTION...]: makes $work/SESSION.tar.zst; fence-client, fence-leader. With real_change=COMMAND what
+# was captured is changed by it first; it gets the folder with trace.dat, packets.pcap and kmsg.
 real_bundle() {
 	local session=$1 offsets out
 	shift
@@ -28,6 +29,9 @@ real_bundle() {
 		zstd -dqf "$data/$session-v6.dat.zst" -o "$work/$session.raw/trace.dat" &&
 		zstd -dqf "$data/pcap/$session-sll2.pcap.zst" -o "$work/$session.raw/packets.pcap" &&
 		zstd -dqf "$data/kmsg/$session.kmsg.zst" -o "$work/$session.raw/kmsg" || return 1
+	if [ -n "${real_change:-}" ]; then
+		$real_change "$work/$session.raw" || return 1
+	fi
 	out=$("$raw_bundle" --output "$work/$session.raw" --trace "$work/$session.raw/trace.dat" \
 		--pcap "$work/$session.raw/packets.pcap" --kmsg "$work/$session.raw/kmsg" "${offsets[@]}" "$@") &&
 		mv "$out" "$work/$session.tar.zst" && rm -r "$work/$session.raw"

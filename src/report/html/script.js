@@ -59,6 +59,7 @@
 		const rows = Array.from(table.tBodies[0].rows);
 		let texts = null;
 		input.type = "search";
+		input.name = "filter";
 		input.placeholder = "filter: words, -word";
 		input.setAttribute("aria-label", "Filter " + box.querySelector("h3").textContent);
 		count.setAttribute("role", "status");
@@ -86,14 +87,14 @@
 	};
 	for (const box of document.querySelectorAll(".tbl")) {
 		const table = box.querySelector("table");
-		if (!table.tHead || table.tBodies[0].rows.length < 2) continue;
+		if (!table || !table.tHead || table.tBodies[0].rows.length < 2) continue;
 		Array.from(table.tHead.rows[0].cells).forEach((th, i) => {
 			const button = make("button", th.textContent);
 			button.type = "button";
 			th.replaceChildren(button);
 			button.addEventListener("click", () => sortBy(table, i));
 		});
-		if (table.tBodies[0].rows.length > 5) addFilter(box, table);
+		if (table.tBodies[0].rows.length > 12) addFilter(box, table);
 	}
 	/* "/" goes to the filter that is in sight, or the next one below. */
 	document.addEventListener("keydown", (e) => {
@@ -123,7 +124,7 @@
 		if (n < 3600) return sign + Math.floor(n / 60) + ":" + two(n % 60);
 		return sign + Math.floor(n / 3600) + ":" + two(Math.floor(n / 60) % 60) + ":" + two(n % 60);
 	};
-	const clock = (s, digits) => new Date(s * 1000).toISOString().slice(11, digits ? 12 + 8 : 19);
+	const clock = (s, digits) => new Date(s * 1000).toISOString().slice(11, digits ? 23 : 19);
 
 	const timeline = (figure) => {
 		const data = JSON.parse(figure.querySelector("script").textContent);
@@ -163,6 +164,38 @@
 			axis.replaceChildren(...parts);
 		};
 		const status = make("span");
+		/* Lanes are as high as the most that is in sight. */
+		const put = (cls, values, most, y, h) => {
+			const path = plot.querySelector("." + cls);
+			if (!path || !values.length) return;
+			const d = ["M" + values[0][0] + " " + (y + h)];
+			for (const v of values) {
+				const top = v[2] > 0 ? Math.min(y + h - (v[2] / most) * h, y + h - 1) : y + h;
+				d.push("V" + Math.max(top, y).toFixed(1) + "H" + v[1]);
+			}
+			path.setAttribute("d", d.join("") + "V" + (y + h) + "Z");
+		};
+		const label = (lane, most) => {
+			const text = figure.querySelector("[data-lane=" + lane + "]");
+			if (text && most > 0) text.textContent = "to " + (most >= 10 ? most.toFixed(0) : most.toFixed(1)) + "/s";
+		};
+		const stack = data.lanes.slice(0, data.stack);
+		const sums = [];
+		stack.forEach((lane, k) => {
+			const layer = Math.min(k, data.colours - 1);
+			sums[layer] = lane.n.map((n, i) => n / data.width + ((sums[layer] || sums[layer - 1] || [])[i] || 0));
+		});
+		const drawLanes = () => {
+			const seen = (v) => v[0] < to && v[1] > from;
+			const high = (list) => list.filter(seen).reduce((m, v) => Math.max(m, v[2]), 0);
+			const events = data.events.map((v) => [Math.max(v[0], 0), Math.min(v[1], data.steps), v[2]]);
+			const layers = sums.map((s) => s.map((v, i) => [i, i + 1, v]));
+			const most = layers.length ? high(layers[layers.length - 1]) : 0;
+			put("events", events, high(events), data.boxes[0], data.boxes[1]);
+			layers.forEach((l, k) => put("c" + k, l, most, data.boxes[2], data.boxes[3]));
+			label("events", high(events));
+			label("messages", most);
+		};
 		const show = (a, b) => {
 			const span = Math.min(Math.max(b - a, Math.min(4, data.steps)), data.steps);
 			const middle = (a + b) / 2;
@@ -170,6 +203,7 @@
 			to = from + span;
 			plot.setAttribute("viewBox", from + " 0 " + (to - from) + " " + height);
 			drawAxis();
+			drawLanes();
 			figure.dataset.from = from.toFixed(2);
 			figure.dataset.to = to.toFixed(2);
 			status.textContent =
