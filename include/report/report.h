@@ -13,7 +13,7 @@
 enum report_format { REPORT_TEXT, REPORT_CSV, REPORT_JSON, REPORT_HTML };
 
 /* A file for another program instead of reports. */
-enum report_export { EXPORT_NONE, EXPORT_PERFETTO };
+enum report_export { EXPORT_NONE, EXPORT_PERFETTO, EXPORT_PCAPNG };
 
 /* What is not let through is not seen by any report. Of one kind, any may match; all kinds must. */
 enum report_filter_kind {

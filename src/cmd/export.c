@@ -10,6 +10,14 @@
 
 #include "report/report.h"
 
+static bool chooses_mount(const struct arguments *a)
+{
+	for (size_t i = 0; i < a->report.filter_count; i++)
+		if (a->report.filters[i].kind == FILTER_RID)
+			return true;
+	return false;
+}
+
 int cmd_export(struct arguments *a, struct err *e)
 {
 	int r;
@@ -18,6 +26,12 @@ int cmd_export(struct arguments *a, struct err *e)
 		(void)err_set(
 			e, -EINVAL,
 			"this is for a program, not for a terminal: name a file with --output");
+		return STATUS_USAGE;
+	}
+	if (a->report.export == EXPORT_PCAPNG && chooses_mount(a)) {
+		(void)err_set(e, -EINVAL,
+			      "packets do not tell whose they are: choose them with --peer instead "
+			      "of --rid");
 		return STATUS_USAGE;
 	}
 	r = report_run(&a->report, e);

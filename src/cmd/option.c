@@ -91,11 +91,11 @@ const struct verb_row verb_table[VERB_COUNT] = {
 		 0, OPERANDS_ANY},
 	[VERB_EXPORT] =
 		{"export", "BUNDLE [OPTION]...",
-		 "make a file for another program from a recording: for Perfetto",
-		 "BUNDLE is what report takes, and a TIME is what it is there. The file has "
-		 "requests "
-		 "and waits for locks as spans, the kernel log, the trigger and what was lost as "
-		 "marks, and rates as counters.",
+		 "make a file for another program from a recording: Perfetto, Wireshark",
+		 "BUNDLE is what report takes, and a TIME is what it is there. A file for "
+		 "Perfetto has requests and waits for locks as spans, the kernel log, the trigger "
+		 "and what was lost as marks, and rates as counters; one for Wireshark has the "
+		 "packets, with trigger and losses as comments.",
 		 0, 1},
 	[VERB_HELP] = {"help", "[VERB]", "explain a verb and its options", "", 0, 1},
 };
@@ -107,8 +107,9 @@ static const char *const group_titles[GROUP_COUNT] = {
 };
 
 static const char *const facility_words[] = {"kernel", "any", NULL};
+/* In the order of enum report_export, without none. */
+static const char *const export_words[] = {"perfetto", "pcapng", NULL};
 /* In the order of enum report_format. */
-static const char *const export_words[] = {"perfetto", NULL}; /* enum report_export, from 1 */
 static const char *const format_words[] = {"text", "csv", "json", NULL};
 
 #define LIST_INTERFACES "any $(ls /sys/class/net 2>/dev/null)"
@@ -226,7 +227,8 @@ const struct option_row option_table[] = {
 
 	{ON(VERB_EXPORT), GROUP_REPORT, OPTION_WORD, "format", 0, "WORD", "perfetto",
 	 .words = export_words, .field = FIELD(export_format),
-	 .help = "perfetto: Chrome's trace-event JSON, for ui.perfetto.dev and chrome://tracing"},
+	 .help = "perfetto: Chrome's trace-event JSON, for ui.perfetto.dev and chrome://tracing; "
+		 "pcapng: the packets, for Wireshark"},
 	{ON(VERB_EXPORT), GROUP_PLACES, OPTION_TEXT, "output", 'o', "FILE",
 	 .field = FIELD(report.output), .complete = "-f",
 	 .help = "the file to make; without it, standard output"},

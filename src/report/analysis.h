@@ -48,6 +48,13 @@ struct datagram {
 	struct wire_quorum quorum;
 };
 
+/* A packet as it was captured. */
+struct captured_packet {
+	uint64_t ns, real_ns; /* real_ns: its own stamp */
+	const uint8_t *bytes; /* @captured of them; borrowed until the callback returns */
+	uint32_t captured, on_wire;
+};
+
 /* What the user asked for beyond names, the same for every analysis. */
 struct analysis_options {
 	size_t limit; /* rows of a "top" table */
@@ -91,6 +98,7 @@ struct analysis_ops {
 	void (*end)(void *self, const struct tcpflow_connection *c, uint64_t ns,
 		    enum tcpflow_end how);
 	void (*datagram)(void *self, const struct datagram *d);
+	void (*packet)(void *self, const struct captured_packet *p); /* each, read or not */
 	void (*log)(void *self, const struct log_line *l);
 	int (*result)(void *self, struct report_out *out, struct err *e);
 	void (*done)(void *self);

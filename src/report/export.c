@@ -9,6 +9,7 @@ const struct analysis_ops *export_find(enum report_export what)
 {
 	static const struct analysis_ops *const exports[] = {
 		[EXPORT_PERFETTO] = &export_perfetto,
+		[EXPORT_PCAPNG] = &export_pcapng,
 	};
 
 	return (size_t)what < ARRAY_SIZE(exports) ? exports[what] : NULL;

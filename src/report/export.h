@@ -10,7 +10,7 @@
 
 #include "analysis.h"
 
-extern const struct analysis_ops export_perfetto;
+extern const struct analysis_ops export_perfetto, export_pcapng;
 
 const struct analysis_ops *export_find(enum report_export what);
 

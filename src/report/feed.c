@@ -346,7 +346,8 @@ static const struct tcpflow_ops flow_ops = {
 static bool wants_packets(const struct feed *f)
 {
 	EACH_CLIENT(f, c)
-	if (c->ops->begin || c->ops->message || c->ops->gap || c->ops->end || c->ops->datagram)
+	if (c->ops->begin || c->ops->message || c->ops->gap || c->ops->end || c->ops->datagram ||
+	    c->ops->packet)
 		return true;
 	return false;
 }
@@ -444,18 +445,35 @@ static void take_datagram(struct feed *f, const struct wire_packet *w)
 		c->ops->datagram(c->self, &d);
 }
 
+static void show_packet(struct feed *f)
+{
+	const struct pcapfile_packet *k = &f->packets.packet;
+	const struct captured_packet p = {.ns = f->packets.ns,
+					  .real_ns = k->real_ns,
+					  .bytes = k->bytes,
+					  .captured = k->captured,
+					  .on_wire = k->on_wire};
+
+	EACH_CLIENT(f, c)
+	if (c->ops->packet)
+		c->ops->packet(c->self, &p);
+}
+
 static void take_packet(struct feed *f)
 {
 	struct packet_source *p = &f->packets;
 	struct wire_packet w;
+	bool readable =
+		wire_packet_parse(p->pcap.link_type, p->packet.bytes, p->packet.captured, &w);
 
 	f->result->packets++;
-	if (!wire_packet_parse(p->pcap.link_type, p->packet.bytes, p->packet.captured, &w)) {
-		f->result->packets_unreadable++;
-		return;
-	}
+	f->result->packets_unreadable += !readable;
 	if (f->config->filter.connection &&
-	    !f->config->filter.connection(f->config->filter.arg, &w.source, &w.destination))
+	    (!readable ||
+	     !f->config->filter.connection(f->config->filter.arg, &w.source, &w.destination)))
+		return;
+	show_packet(f);
+	if (!readable)
 		return;
 	if (w.transport == WIRE_UDP)
 		take_datagram(f, &w);
