@@ -506,7 +506,10 @@ static void mark(struct table *t, uint64_t from_ns, uint64_t to_ns, const char *
 {
 	table_row(t);
 	table_u64(t, from_ns);
-	table_u64(t, to_ns);
+	if (to_ns != from_ns)
+		table_u64(t, to_ns);
+	else
+		table_none(t);
 	table_text(t, kind);
 	table_text(t, what);
 	table_text(t, text);

@@ -341,7 +341,8 @@ static void draw_marks(struct picture *p, struct text *inner, bool behind)
 	for (size_t i = 0; kind >= 0 && i < p->marks->row_count; i++) {
 		const struct table_row *row = p->marks->rows[i];
 		const char *s = row->cells[kind].known ? row->cells[kind].s : "";
-		double from = x_of(p, row->cells[0].u), to = x_of(p, row->cells[1].u);
+		double from = x_of(p, row->cells[0].u);
+		double to = row->cells[1].known ? x_of(p, row->cells[1].u) : from;
 		bool missing = !strcmp(s, "gap") || !strcmp(s, "not kept");
 
 		if (missing != behind || to < 0 || from > (double)p->steps)
@@ -512,9 +513,9 @@ static void put_offset(struct text *o, double s)
 static void draw_axis(struct picture *p)
 {
 	const struct view_clock *clock = &p->v->settings.clock;
-	uint64_t zero = clock->triggered ? clock->trigger_ns : p->from_ns, real;
+	uint64_t real;
 	double span = seconds(p->width_ns) * (double)p->steps, step = tick_step(span);
-	double from = x_of(p, zero) * -seconds(p->width_ns);
+	double from = x_of(p, clock->trigger_ns) * -seconds(p->width_ns);
 
 	text_str(p->o, "<g class=\"axis\">\n");
 	for (int i = 0; i < 13; i++) {
@@ -525,9 +526,12 @@ static void draw_axis(struct picture *p)
 
 		if (s > from + span)
 			break;
-		text_printf(p->o,
-			    "<path class=\"grid\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"15\">", x,
-			    TOP_AXIS, BOTTOM_AXIS, x);
+		text_printf(p->o, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>", x, TOP_AXIS,
+			    BOTTOM_AXIS);
+		/* Where there is room beside the names of the axes. */
+		if (x < LEFT + 34 || x > LEFT + PLOT_WIDTH - 24)
+			continue;
+		text_printf(p->o, "<text x=\"%.1f\" y=\"15\">", x);
 		put_offset(p->o, s);
 		text_str(p->o, "</text>");
 		if (view_real(p->v,
@@ -542,7 +546,7 @@ static void draw_axis(struct picture *p)
 		text_str(p->o, "\n");
 	}
 	text_str(p->o, "</g>\n");
-	label(p->o, 15, "most", clock->triggered ? "from trigger" : "from start");
+	label(p->o, 15, "most", clock->triggered ? "from trigger" : "from end");
 	label(p->o, BOTTOM_AXIS + 14, "most", clock->real ? "UTC" : "");
 }
 
@@ -635,8 +639,9 @@ static void put_data(struct picture *p)
 	json_kv_u64(&w, "steps", p->steps);
 	json_key(&w, "width");
 	data_real(&w, seconds(p->width_ns));
-	json_key(&w, "zero"); /* s from the left to the trigger */
-	data_real(&w, clock->triggered ? x_of(p, clock->trigger_ns) * seconds(p->width_ns) : 0);
+	json_key(&w, "zero"); /* s from the left to the trigger, or the end */
+	data_real(&w, x_of(p, clock->trigger_ns) * seconds(p->width_ns));
+	json_kv_bool(&w, "triggered", clock->triggered);
 	json_key(&w, "utc"); /* of the left, s since 1970 */
 	if (view_real(p->v, p->from_ns, &real))
 		data_real(&w, seconds(real));

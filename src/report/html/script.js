@@ -120,9 +120,10 @@
 		const a = Math.abs(s);
 		if (a < 5e-7) return "0";
 		if (a < 120) return sign + tidy(a) + " s";
-		const n = Math.round(a);
-		if (n < 3600) return sign + Math.floor(n / 60) + ":" + two(n % 60);
-		return sign + Math.floor(n / 3600) + ":" + two(Math.floor(n / 60) % 60) + ":" + two(n % 60);
+		const n = Math.floor(a + 5e-4);
+		const rest = a - n > 1e-3 ? tidy(a - n).slice(1) : "";
+		if (n < 3600) return sign + Math.floor(n / 60) + ":" + two(n % 60) + rest;
+		return sign + Math.floor(n / 3600) + ":" + two(Math.floor(n / 60) % 60) + ":" + two(n % 60) + rest;
 	};
 	const clock = (s, digits) => new Date(s * 1000).toISOString().slice(11, digits ? 23 : 19);
 
@@ -148,8 +149,9 @@
 			const parts = [];
 			for (let i = Math.ceil(a / step - 1e-9); i * step <= a + span * 1.000001; i++) {
 				const x = left + ((i * step - a) / span) * width;
+				parts.push(makeSvg("path", { class: "grid", d: "M" + x.toFixed(1) + " " + top + "V" + bottom }));
+				if (x < left + 34 || x > left + width - 24) continue;
 				parts.push(
-					makeSvg("path", { class: "grid", d: "M" + x.toFixed(1) + " " + top + "V" + bottom }),
 					makeSvg("text", { x: x.toFixed(1), y: 15 }, offset(i * step)),
 				);
 				if (data.utc !== null)
@@ -232,12 +234,12 @@
 		button("\u2190", "earlier", () => pan(-0.25));
 		button("\u2192", "later", () => pan(0.25));
 		button("all", "all of it", all);
-		if (data.marks.length)
-			button("trigger", "to the trigger", () => {
-				const x = data.zero / data.width;
-				const half = Math.min(data.steps / 2, 5 / data.width);
-				show(x - half, x + half);
-			});
+		const word = data.triggered ? "trigger" : "end";
+		button(word, "to the " + word, () => {
+			const x = data.zero / data.width;
+			const half = Math.min(data.steps / 2, 5 / data.width);
+			show(x - half, x + half);
+		});
 		tools.append(status);
 		figure.insertBefore(tools, wide);
 
