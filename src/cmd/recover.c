@@ -75,6 +75,7 @@ int cmd_recover(struct arguments *a, struct err *e)
 		r = record_recover(a->operands[0], output_dir, a->config.run_dir, &result, e);
 	/* What is wrong with a folder is no usage error: -EINVAL is not 2 here. */
 	status = r == -EINVAL ? STATUS_NO_BUNDLE
+		 : r > 0      ? STATUS_COMPLETE /* nothing had been recorded */
 		 : r < 0      ? cmd_failure_status(r)
 			      : cmd_print_result(&result, a->json, e);
 	text_free(&result.json);

@@ -10,15 +10,19 @@
  */
 #include "leftover.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/file.h>
 #include <stdatomic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "format/segment.h"
 
 #include "folder.h"
 #include "ring.h"
@@ -296,6 +300,140 @@ int leftover_drain(int session_fd, const char *session_path, struct err *e)
 			(void *)(uintptr_t)json_get_str(folder_facts(&d.folder), "suffix", ""),
 			NULL);
 	return r < 0 ? r : (int)min_of(atomic_load(&d.events), (uint64_t)INT_MAX);
+}
+
+bool leftover_pending(int session_fd, const char *session_path)
+{
+	CLEANUP(folder_done) struct folder f = {0};
+	struct instance i = {.dir_fd = -1};
+	char name[64];
+
+	if (folder_load(session_fd, session_path, &f, NULL) < 0 || !folder_is_of_this_boot(&f))
+		return false;
+	(void)snprintf(name, sizeof(name), INSTANCE_PREFIX "%s",
+		       json_get_str(folder_facts(&f), "suffix", ""));
+	if (instance_open(name, &i, NULL) < 0)
+		return false;
+	(void)close(i.dir_fd);
+	return true;
+}
+
+/* ---- folders in which nothing was recorded ---- */
+
+/* "scoutfs-trace.HOST.DATE.XXXXXX": the suffix, or NULL. */
+static const char *suffix_of_stem(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	if (!str_starts(name, "scoutfs-trace.") || !dot || strlen(dot) != 7)
+		return NULL;
+	for (const char *p = dot + 1; *p; p++)
+		if (!isalnum((unsigned char)*p))
+			return NULL;
+	return dot + 1;
+}
+
+/* Only what a recorder makes before its session.json, and nothing recorded. */
+static bool is_prologue(int fd, const char *name)
+{
+	static const char *const ours[] = {
+		SPOOL_JOURNAL,	      SPOOL_LOSSES,	   SPOOL_COMMS, SESSION_TRACE_HEAD,
+		SESSION_PACKETS_HEAD, SESSION_CLOCKS_HEAD, SEGMENT_DIR};
+	unsigned int number;
+	struct stat st;
+	int used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (!strcmp(name, ours[i]))
+			return true;
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_size)
+		return false;
+	return !strcmp(name, "tail") ||
+	       (sscanf(name, "reserve.%u%n", &number, &used) == 1 && used && !name[used]);
+}
+
+/* Is everything in the folder @fd of that kind? It is closed. */
+static bool all_prologue(int fd)
+{
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	bool all = dir != NULL;
+
+	if (!dir) {
+		closep(&fd);
+		return false;
+	}
+	for (struct dirent *d; all && (d = readdir(dir));)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			all = is_prologue(dirfd(dir), d->d_name);
+	(void)closedir(dir);
+	return all;
+}
+
+/**
+ * leftover_is_unborn() - was the recorder of a folder killed before it could record?
+ * @dir_fd: folder of recordings
+ * @name:   in it
+ *
+ * The facts are durable before the first event: without them there is none. A folder that is not
+ * ours, an unpacked bundle for one, has other files; one that is empty is left alone, too.
+ */
+bool leftover_is_unborn(int dir_fd, const char *name)
+{
+	CLEANUP(closep) int fd = -1;
+
+	if (!suffix_of_stem(name))
+		return false;
+	fd = file_open_dir_at(dir_fd, name, NULL);
+	return fd >= 0 && faccessat(fd, SESSION_FACTS, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT && all_prologue(file_open_dir_at(fd, SEGMENT_DIR, NULL)) &&
+	       all_prologue(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+int leftover_remove_unborn(int dir_fd, const char *name, struct err *e)
+{
+	CLEANUP(closep) int fd = file_open_dir_at(dir_fd, name, e);
+	struct instance i = {.dir_fd = -1};
+	const char *suffix = suffix_of_stem(name);
+	struct err why = {0};
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, -EBUSY, "the recorder of %s still runs", name);
+	if (!suffix || !leftover_is_unborn(dir_fd, name))
+		return err_set(e, -EINVAL, "%s is not a session folder of scoutfs-trace", name);
+	r = take_instance(suffix, &i, &why);
+	if (r == 0 && instance_remove(&i, &why) < 0)
+		log_warning("%s", why.text);
+	(void)instance_each_ours(remove_beside, (void *)(uintptr_t)suffix, NULL);
+	r = file_remove_tree_at(dir_fd, name, e);
+	if (r == 0)
+		log_notice("nothing had been recorded in %s yet; removed it", name);
+	return r;
+}
+
+/**
+ * leftover_sweep() - remove what recorders left that died before they could record
+ * @dir: folder of recordings; need not be there
+ *
+ * They hold the whole disk budget, reserved.
+ */
+void leftover_sweep(const char *dir)
+{
+	int fd = file_open_dir(dir, NULL);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+	struct err e = {0};
+
+	if (!list) {
+		closep(&fd);
+		return;
+	}
+	for (struct dirent *d; (d = readdir(list));)
+		if (leftover_is_unborn(dirfd(list), d->d_name) &&
+		    leftover_remove_unborn(dirfd(list), d->d_name, &e) < 0 && e.code != -EBUSY)
+			log_warning("%s", e.text);
+	(void)closedir(list);
 }
 
 /* ---- at the start of a recording ---- */

@@ -21,5 +21,13 @@ int leftover_clear(const char *run_dir, struct err *e);
 /* The same for the one session in @session_fd: 1 when something was saved, 0 when there was
  * nothing. */
 int leftover_drain(int session_fd, const char *session_path, struct err *e);
+/* Is the tracing instance of the session in @session_fd still there? */
+bool leftover_pending(int session_fd, const char *session_path);
+/* Is @name in @dir_fd the folder of a recorder that died before anything could be recorded? */
+bool leftover_is_unborn(int dir_fd, const char *name);
+/* Remove it, with its tracing instance, and say so. 0; -EBUSY: its recorder lives. */
+int leftover_remove_unborn(int dir_fd, const char *name, struct err *e);
+/* All of them in a folder of recordings. */
+void leftover_sweep(const char *dir);
 
 #endif

@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "format/segment.h"
 
 #include "finish.h"
 #include "folder.h"
@@ -41,22 +43,97 @@ static void forget(int fd, const char *path, const char *run_dir)
 		leftover_forget(run_dir, json_get_str(folder_facts(&f), "suffix", ""));
 }
 
-static int remove_session(const char *path, struct err *e)
+/* The folder that @path lies in, and its name there. @copy is what ret_name points into. */
+static int open_parent(const char *path, char **copy, const char **ret_name, struct err *e)
 {
-	CLEANUP(freep) char *copy = strdup(path);
-	CLEANUP(closep) int parent = -1;
 	char *name;
 	size_t n;
 
-	if (!copy)
+	*copy = strdup(path);
+	if (!*copy)
 		return err_nomem(e);
-	for (n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--)
-		copy[n - 1] = '\0';
-	name = strrchr(copy, '/');
+	for (n = strlen(*copy); n > 1 && (*copy)[n - 1] == '/'; n--)
+		(*copy)[n - 1] = '\0';
+	name = strrchr(*copy, '/');
 	if (name)
 		*name++ = '\0';
-	parent = file_open_dir(!name ? "." : *copy ? copy : "/", e);
-	return parent < 0 ? parent : file_remove_tree_at(parent, name ? name : copy, e);
+	*ret_name = name ? name : *copy;
+	return file_open_dir(!name ? "." : **copy ? *copy : "/", e);
+}
+
+static int remove_session(const char *path, struct err *e)
+{
+	CLEANUP(freep) char *copy = NULL;
+	CLEANUP(closep) int parent = -1;
+	const char *name;
+
+	parent = open_parent(path, &copy, &name, e);
+	return parent < 0 ? parent : file_remove_tree_at(parent, name, e);
+}
+
+/* 1 when the folder held nothing and was removed; 0 when it is not of that kind. */
+static int remove_unborn(const char *path, struct err *e)
+{
+	CLEANUP(freep) char *copy = NULL;
+	CLEANUP(closep) int parent = -1;
+	const char *name;
+	int r;
+
+	parent = open_parent(path, &copy, &name, NULL);
+	if (parent < 0 || !leftover_is_unborn(parent, name))
+		return 0;
+	r = leftover_remove_unborn(parent, name, e);
+	return r < 0 ? r : 1;
+}
+
+#define PROBE ".scoutfs-trace.probe"
+
+/*
+ * Is there a place for what the tail and the tracing instance hold? Asked before anything is read
+ * from the instance, because that cannot be put back.
+ */
+static int can_write(int fd)
+{
+	CLEANUP(closep) int probe = -1;
+	struct stat st = {0};
+	int r = 0;
+
+	(void)unlinkat(fd, PROBE, 0);
+	(void)fstatat(fd, SEGMENT_TAIL, &st, AT_SYMLINK_NOFOLLOW);
+	probe = file_create_at(fd, PROBE, NULL);
+	if (probe < 0)
+		return probe;
+	if (fallocate(probe, 0, 0, st.st_size + (off_t)MIB) < 0 && errno != EOPNOTSUPP &&
+	    errno != ENOSYS)
+		r = -errno;
+	(void)unlinkat(fd, PROBE, 0);
+	return r;
+}
+
+static bool is_refusal(int code)
+{
+	return code == -EROFS || code == -EACCES || code == -EPERM || code == -ENOSPC ||
+	       code == -EDQUOT;
+}
+
+/* What is left is taken into the folder, if that can be written to. 1 when it can not. */
+static int drain(int fd, const char *path, struct err *e)
+{
+	int r = can_write(fd);
+
+	if (r == 0)
+		r = leftover_drain(fd, path, e);
+	if (r > 0)
+		log_notice("took %d events from the dead recorder's tracing instance", r);
+	if (r >= 0)
+		return 0;
+	if (!is_refusal(r))
+		return e->code ? r : err_errno(e, r, "cannot write to %s", path);
+	log_warning("%s cannot be written to (%s): it is kept as it is, and the bundle is made of "
+		    "what is in it",
+		    path, strerror(-r));
+	err_clear(e);
+	return 1;
 }
 
 /**
@@ -70,7 +147,11 @@ static int remove_session(const char *path, struct err *e)
  * On success the folder is removed, unless something in it could not go into the bundle: then
  * ret->session says where it is. On failure it stays, with everything that was recorded.
  *
- * Return: 0; -EBUSY when its recorder still runs; -ENOENT or -EINVAL when it is no session folder;
+ * A folder that cannot be written to (a read-only or a full file system) is read as it is, and
+ * stays. One whose recorder was killed before it could record is removed.
+ *
+ * Return: 0; 1 when nothing had been recorded and the folder is gone; -EBUSY when its recorder
+ * still runs; -ENOENT or -EINVAL when it is no session folder;
  * another negative errno.
  */
 int record_recover(const char *session_dir, const char *output_dir, const char *run_dir,
@@ -78,22 +159,35 @@ int record_recover(const char *session_dir, const char *output_dir, const char *
 {
 	CLEANUP(closep) int fd = file_open_dir(session_dir, e);
 	struct err why = {0};
+	bool as_it_is;
 	int r;
 
 	if (fd < 0)
 		return fd;
+	r = remove_unborn(session_dir, e);
+	if (r != 0)
+		return r;
 	r = finish_is_session(fd, session_dir, e);
 	if (r == 0)
 		r = lock_folder(fd, session_dir, e);
 	if (r == 0)
-		r = leftover_drain(fd, session_dir, e);
-	if (r > 0)
-		log_notice("took %d events from the dead recorder's tracing instance", r);
-	if (r >= 0)
-		r = finish(&(struct finish_config){.session_fd = fd,
-						   .session_path = session_dir,
-						   .output_dir = output_dir},
-			   ret, e);
+		r = drain(fd, session_dir, e);
+	if (r < 0)
+		return r;
+	as_it_is = r > 0;
+	r = finish(
+		&(struct finish_config){
+			.session_fd = fd,
+			.session_path = session_dir,
+			.output_dir = output_dir,
+			.undrained = as_it_is && leftover_pending(fd, session_dir)
+					     ? "what the dead recorder's tracing instance still "
+					       "holds was not taken: the session folder cannot "
+					       "be written to"
+					     : NULL},
+		ret, e);
+	if (r == 0 && as_it_is)
+		(void)snprintf(ret->session, sizeof(ret->session), "%s", session_dir);
 	if (r < 0 || ret->session[0])
 		return r;
 	forget(fd, session_dir, run_dir);
@@ -123,7 +217,9 @@ static char **list_sessions(int dir_fd)
 		char path[sizeof(d->d_name) + sizeof(SESSION_FACTS) + 1], **more;
 
 		(void)snprintf(path, sizeof(path), "%s/%s", d->d_name, SESSION_FACTS);
-		if (d->d_name[0] == '.' || faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		if (d->d_name[0] == '.' ||
+		    (faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+		     !leftover_is_unborn(dir_fd, d->d_name)))
 			continue;
 		more = realloc(names, (count + 2) * sizeof(*more));
 		if (!more)
@@ -179,7 +275,10 @@ int record_recover_all(const char *dir, const char *run_dir,
 			made(arg, &result);
 		} else if (r == -EBUSY) {
 			log_notice("%s is being recorded", path);
-		} else {
+		} else if (r == -EEXIST) {
+			/* Kept, because it holds what could not go into the bundle. */
+			log_notice("%s was recovered before: %s", path, why.text);
+		} else if (r < 0) {
 			log_error("%s", why.text);
 			(*ret)++;
 		}

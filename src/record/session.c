@@ -732,6 +732,8 @@ static int arm(struct session *s, struct err *e)
 	if (r >= 0)
 		r = leftover_clear(s->config->run_dir, e);
 	if (r == 0)
+		leftover_sweep(s->config->output_dir);
+	if (r == 0)
 		r = trigger_set_build(s->config, &s->triggers, e);
 	if (r == 0)
 		r = name_session(s, e);

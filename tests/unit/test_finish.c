@@ -5,6 +5,7 @@
  */
 #include <archive.h>
 #include <archive_entry.h>
+#include <sys/file.h>
 
 #include "base/json.h"
 #include "finish.h"
@@ -971,6 +972,61 @@ static void emptied_segments_are_missed_by_the_tail(void)
 	harmed_done(&h);
 }
 
+/* Folders of recorders that were killed while arming hold the disk budget, and nothing else. */
+static void what_held_nothing_is_removed(void)
+{
+	static const struct {
+		const char *name, *command;
+		bool goes;
+	} cases[] = {
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE1", "true", true},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE2", "rm comms losses spool/reserve.1",
+		 true},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE3", "echo x >trace-head.zst", true},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE4", "echo x >spool/tail", false},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE5", "touch spool/00000001.zst", false},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE6", "touch manifest.json", false},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE7", "echo '{' >session.json", false},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE8", "rm -r spool", false},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE9", "rm -r *", false},
+		{"scoutfs-trace.host", "true", false},
+		{"something.else.AbCdE1", "true", false},
+	};
+	struct kit_folder dir = kit_folder_make(), all = kit_folder_make();
+	struct record_result ret = {0};
+	struct err e = {0};
+	struct spool *s;
+	char path[256];
+	int fd;
+
+	if (spool_open(&(struct spool_config){.session_fd = dir.fd,
+					      .limit_bytes = 32 * MIB,
+					      .lag_ns = NSEC_PER_SEC,
+					      .memory_bytes = MIB},
+		       &s, NULL) < 0)
+		kit_die("spool_open");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (kit_run(NULL, "cp -a %s %s/%s && cd %s/%s && %s", dir.path, all.path,
+			    cases[i].name, all.path, cases[i].name, cases[i].command) != 0)
+			kit_die(cases[i].name);
+	spool_free(s);
+
+	/* Whose recorder lives stays, as what is given by name goes. */
+	(void)snprintf(path, sizeof(path), "%s/%s", all.path, cases[0].name);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK_EQ(flock(fd, LOCK_EX), 0);
+	leftover_sweep(all.path);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		CHECK_EQ(has_file(&all, cases[i].name), i == 0 || !cases[i].goes);
+	CHECK_EQ(record_recover(path, all.path, all.path, &ret, &e), -EBUSY);
+	(void)close(fd);
+	CHECK_EQ(record_recover(path, all.path, all.path, &ret, &e), 1);
+	CHECK(!has_file(&all, cases[0].name));
+	leftover_sweep("/nowhere/at/all");
+	kit_folder_remove(&all);
+	kit_folder_remove(&dir);
+}
+
 /* A journal that something made far too long: its end is what counts, and it is said. */
 static void an_endless_journal_costs_its_beginning(void)
 {
@@ -1112,6 +1168,7 @@ int main(void)
 		TEST(a_damaged_ledger_is_said),
 		TEST(a_journal_may_be_torn_at_its_end_alone),
 		TEST(chunks_that_are_gone_are_missed),
+		TEST(what_held_nothing_is_removed),
 		TEST(open_chunks_are_taken_from_the_tail),
 		TEST(a_damaged_tail_is_told_after_it_was_taken_over),
 		TEST(what_was_missing_is_told_after_it_was_taken_over),

@@ -297,6 +297,66 @@ static void damage_is_named(void)
 	done(&d);
 }
 
+/* What chunks tell of losses counts when the ledger has less. */
+static void losses_are_told_by_the_records_too(void)
+{
+	for (int told = 0; told < 3; told++) {
+		const struct holding *h;
+		struct made d;
+
+		begin(&d, FACTS);
+		line(&d, TOTALS);
+		if (told)
+			line(&d,
+			     "{\"gap\":{\"number\":1,\"kind\":\"fault\",\"source\":\"ftrace\","
+			     "\"id\":1,\"from_ns\":100,\"to_ns\":200,\"count\":%d,"
+			     "\"uncounted\":false,\"reason\":\"overrun\"}}",
+			     told == 1 ? 4 : 12);
+		chunk(&d, CHUNK_RING, 0, 1, 2000, 3000, 10);
+		chunk(&d, CHUNK_RING, 1, 1, 2000, 3000, 10);
+		chunk(&d, CHUNK_RING, 1, 2, 3000, 4000, 10);
+		d.entries[1].chunk.lost = 5;
+		d.entries[2].chunk.lost = 6;
+		survey(&d);
+		h = of(&d, "ftrace");
+		CHECK_EQ(h->lost, told < 2 ? 11 : 12);
+		CHECK_EQ(h->lost_uncounted, told < 2);
+		CHECK_EQ(h->gap_count, (told > 0) + (told < 2));
+		CHECK_EQ(h->gaps[h->gap_count - 1].id, 1);
+		CHECK_STR(h->status, "degraded");
+		CHECK(!d.m.complete);
+		done(&d);
+	}
+}
+
+/* The spool, when it was closed, told how far each stream had gone. */
+static void an_end_that_is_not_there_is_damage(void)
+{
+	struct text summary = {0};
+	struct made d;
+
+	begin(&d, FACTS);
+	line(&d, TOTALS);
+	line(&d, "{\"sealed\":[{\"stream\":1,\"id\":0,\"last\":2},{\"stream\":1,\"id\":1,"
+		 "\"last\":3},{\"stream\":4,\"id\":0,\"last\":1}]}");
+	chunk(&d, CHUNK_RING, 0, 1, 2000, 3000, 10);
+	chunk(&d, CHUNK_RING, 0, 2, 3000, 4000, 10);
+	chunk(&d, CHUNK_RING, 1, 1, 2000, 2500, 10);
+	survey(&d);
+	CHECK_EQ(of(&d, "ftrace")->gap_count, 1);
+	CHECK_EQ(of(&d, "ftrace")->gaps[0].id, 1);
+	CHECK_EQ(of(&d, "ftrace")->gaps[0].from_ns, 2500);
+	CHECK_EQ(of(&d, "clocks")->gap_count, 1);
+	CHECK_EQ(of(&d, "clocks")->gaps[0].from_ns, 1000);
+	CHECK_STR(of(&d, "clocks")->status, "degraded");
+	CHECK(!d.m.complete);
+	manifest_write_summary(&d.m, &summary);
+	CHECK(strstr(summary.s, "at an unknown time: chunks of the spool are missing"));
+	CHECK(!strstr(summary.s, "1970-"));
+	text_free(&summary);
+	done(&d);
+}
+
 static void who_died_is_not_complete(void)
 {
 	struct text summary = {0};
@@ -386,5 +446,6 @@ TEST_MAIN(TEST(a_whole_recording_is_complete), TEST(the_last_line_of_a_gap_count
 	  TEST(retention_leaves_it_complete), TEST(a_hole_that_nobody_told_of_is_damage),
 	  TEST(a_fault_of_the_spool_is_not_retention),
 	  TEST(damage_behind_what_the_budget_took_is_damage), TEST(damage_is_named),
+	  TEST(losses_are_told_by_the_records_too), TEST(an_end_that_is_not_there_is_damage),
 	  TEST(who_died_is_not_complete), TEST(a_failed_source_is_not_complete),
 	  TEST(many_suspects_are_counted_in_the_summary))
