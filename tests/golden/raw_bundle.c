@@ -304,6 +304,11 @@ static void open_folder(struct raw *r)
 		die(r->path, NULL);
 	save_facts(r);
 	save_heads(r);
+	/* As a recorder has them from its start on; a spool that is resumed expects them. */
+	save(r, SPOOL_JOURNAL, "", 0);
+	save(r, SPOOL_LOSSES, "", 0);
+	save(r, SPOOL_COMMS, "", 0);
+	save(r, SEGMENT_TAIL, "", 0);
 }
 
 /* ---- what was recorded ---- */
