@@ -87,6 +87,49 @@ full() {
 }
 ok "a disk that fills up: recording goes on, the raw data is kept, recover makes a complete bundle" full
 
+# ---- a dead recorder's folder, where nothing can be written ----
+
+killed() { # less than a second of it is not on the disk: ask for more
+	record && busy 3000 || return 1
+	kill -9 "$rec_pid"
+	wait "$rec_pid" 2>/dev/null
+	return 0
+}
+# From DISK to elsewhere: a bundle of what the folder has, and the folder stays as it is.
+recover_elsewhere() {
+	local before
+	mkdir -p "$work/elsewhere"
+	before=$(cd "$rec_dir" && find . -type f -exec sha256sum {} + | sort)
+	"$bin" recover "$rec_dir" --run-dir "$run" -o "$work/elsewhere" >"$work/rec.out" 2>"$work/rec.err"
+	rec_status=$?
+	bundle=$(cat "$work/rec.out")
+	same 4 "$rec_status" "exit status" && unpack && same false "$(m .complete)" complete && says "cannot be written to" "kept" &&
+		same "$before" "$(cd "$rec_dir" && find . -type f -exec sha256sum {} + | sort)" "the folder" &&
+		[ "$(wc -l <"$work/events")" -ge 1000 ] && m '.sources[] | select(.name == "ftrace").gaps[].reason' | grep -q 'was not taken'
+}
+read_only() {
+	killed && mount -o remount,ro "$disk" || return 1
+	recover_elsewhere
+	same 0 $? "a bundle elsewhere" || { mount -o remount,rw "$disk"; return 1; }
+	mount -o remount,rw "$disk" || return 1
+	rm -r "$work/elsewhere"
+	recover_it
+	unpack && [ ! -e "$rec_dir" ] && same "" "$(new_instances)" instances
+}
+ok "recover from a read-only file system: a bundle elsewhere, the folder stays; later all of it" read_only
+full_of_others() {
+	killed || return 1
+	dd if=/dev/zero of="$disk/greedy" bs=64k 2>/dev/null
+	dd if=/dev/zero of="$disk/greedier" bs=512 2>/dev/null
+	recover_it
+	same 1 "$rec_status" "exit status" && says "no room for the bundle" "output-dir" && [ -d "$rec_dir" ] && recover_elsewhere
+	same 0 $? "a bundle elsewhere" || { rm -f "$disk"/greed*; return 1; }
+	rm "$disk"/greed* && rm -r "$work/elsewhere"
+	recover_it
+	unpack && [ ! -e "$rec_dir" ] && same "" "$(new_instances)" instances
+}
+ok "recover on a full file system: said where the bundle can go, and it goes there; later all of it" full_of_others
+
 # ---- failures in between ----
 
 # One failed sync: what it was to make durable may be gone, whatever later syncs say.

@@ -166,12 +166,14 @@ arming() {
 		for left in "$out"/scoutfs-trace.*[!t]; do
 			[ -d "$left" ] || continue
 			if "$bin" recover "$left" --run-dir "$run" >"$work/rec.out" 2>"$work/rec.err"; then
+				# Killed before its session.json: there is nothing to make a bundle of, and no folder any more.
+				[ -s "$work/rec.out" ] || { [ ! -e "$left" ] && grep -q 'nothing had been recorded' "$work/rec.err" && continue; }
 				unpack "$(cat "$work/rec.out")" && same true "$(m .died)" died && [ ! -e "$left" ] || return 1
 			elif [ $? = 4 ]; then
 				unpack "$(cat "$work/rec.out")" && [ ! -e "$left" ] || return 1
 			else
-				[ ! -e "$left/session.json" ] || { echo "not recovered after $i ms:"; cat "$work/rec.err"; return 1; }
-				[ -s "$work/rec.err" ] && rm -rf "$left"
+				# Made, and nothing in it yet; the next line of the recorder would have been the lock.
+				rmdir "$left" 2>/dev/null || { echo "not recovered after $i ms:"; cat "$work/rec.err"; return 1; }
 			fi
 		done
 	done
