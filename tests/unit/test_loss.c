@@ -238,7 +238,7 @@ static void the_next_recorder_takes_nothing_back(void)
 		}
 	}
 	CHECK_EQ(folder_load(dir.fd, dir.path, &f, NULL), 0);
-	CHECK_EQ(f.journal_bad, 1);
+	CHECK_EQ(f.losses_bad, 1);
 	for (size_t i = 0; i < 5; i++) {
 		static const uint64_t counts[] = {1, 10, 2, 3, 10};
 
