@@ -257,7 +257,9 @@ static void note_bundle(struct run *run)
 			table_note(&run->notes, "%s", notes[i].text);
 	}
 	run->incomplete |= bundle_is_damaged(run->bundle);
-	if (!run->recording.has_trace && *run->recording.trace_why.text)
+	/* A capture alone is all that it should be. */
+	if (!run->recording.has_trace && *run->recording.trace_why.text &&
+	    bundle_kind(run->bundle) != BUNDLE_PCAP)
 		lacks(run, "There are no trace events: %s.", run->recording.trace_why.text);
 	for (unsigned int i = 0; i < FEED_SOURCES; i++)
 		if (run->sources_left_out & 1U << i)
