@@ -20,6 +20,7 @@
 #include "check_rows.h"
 #include "host.h"
 #include "instance.h"
+#include "leftover.h"
 #include "session.h"
 
 #define DISK_MARGIN_BYTES (64 * MIB) /* manifest, kallsyms, context, tar padding */
@@ -305,11 +306,13 @@ void check_disk(struct checking *x, struct check_result *r)
 
 struct leftovers {
 	char folder[NAME_MAX + 1]; /* a session folder in the output folder; the newest */
+	char unborn[NAME_MAX + 1]; /* the first one in which nothing was recorded */
 	char instance[64];	   /* the first one */
-	size_t folders, instances;
+	size_t folders, unborns, instances;
 };
 
-/* Only a session folder has session.json; an unpacked bundle, which has the same name, has not. */
+/* Only a session folder has session.json; an unpacked bundle, which has the same name, has not. One
+ * whose recorder was killed early has not either, but what a recorder makes before it. */
 static void find_folders(int output_fd, struct leftovers *l)
 {
 	int fd = openat(output_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -324,8 +327,11 @@ static void find_folders(int output_fd, struct leftovers *l)
 		if (!str_starts(entry->d_name, INSTANCE_PREFIX))
 			continue;
 		(void)snprintf(mark, sizeof(mark), "%s/" SESSION_FACTS, entry->d_name);
-		if (faccessat(output_fd, mark, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (faccessat(output_fd, mark, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (leftover_is_unborn(output_fd, entry->d_name) && l->unborns++ == 0)
+				(void)snprintf(l->unborn, sizeof(l->unborn), "%s", entry->d_name);
 			continue;
+		}
 		l->folders++;
 		/* HOST is the same, so the names sort by their dates. */
 		if (strcmp(entry->d_name, l->folder) > 0)
@@ -357,6 +363,16 @@ void check_leftovers(struct checking *x, struct check_result *r)
 		find_folders(x->output_fd, &l);
 	(void)instance_each_ours(find_instance, &l, NULL);
 
+	if (l.folders == 0 && l.unborns) {
+		check_warning(r, "A recorder was killed before it could record: %.200s/%.150s%s.",
+			      x->output, l.unborn, l.unborns > 1 ? ", and others" : "");
+		check_because(r, "There is nothing in it, but the disk space that was reserved.");
+		check_remedy(r,
+			     "Remove it: scoutfs-trace recover %.200s/%.150s (the next "
+			     "recording does so, too)",
+			     x->output, l.unborn);
+		return;
+	}
 	if (l.folders == 0 && l.instances == 0) {
 		check_good(r, "No earlier recording was left unfinished.");
 		return;

@@ -10,9 +10,11 @@
 #include "folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "format/segment.h"
 
 #include "session.h"
 
@@ -57,6 +59,20 @@ static const char *wrong_fact(const struct folder *f)
 	return json_get_u64(ring, "cpus", 1) > CPUS_MAX ? "cpus" : NULL;
 }
 
+/* Without its facts a folder gives no bundle, but what was recorded is all there. */
+static int no_facts(int session_fd, const char *path, int code, const char *what, struct err *e)
+{
+	if (faccessat(session_fd, SEGMENT_TAIL, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_set(e, code,
+			       "%s is not a session folder of scoutfs-trace: its %s %s. Give the "
+			       "folder that the recorder named when it began",
+			       path, SESSION_FACTS, what);
+	return err_set(e, code,
+		       "%s/%s %s, and without it no bundle can be made; what was recorded is "
+		       "intact in %s/%s. Keep the folder, and send it: tar -czf session.tar.gz %s",
+		       path, SESSION_FACTS, what, path, SEGMENT_DIR, path);
+}
+
 static int load_facts(int session_fd, const char *path, struct folder *f, struct err *e)
 {
 	CLEANUP(text_free) struct text text = {0};
@@ -65,16 +81,12 @@ static int load_facts(int session_fd, const char *path, struct folder *f, struct
 
 	r = file_load_at(session_fd, SESSION_FACTS, FACTS_MAX_BYTES, &text, NULL);
 	if (r == -ENOENT)
-		return err_set(e, r,
-			       "%s is not a session folder of scoutfs-trace: it has no %s. Give "
-			       "the folder "
-			       "that the recorder named when it began",
-			       path, SESSION_FACTS);
+		return no_facts(session_fd, path, r, "is missing", e);
 	if (r < 0)
 		return err_errno(e, r, "cannot read %s/%s", path, SESSION_FACTS);
-	r = json_parse(text_c(&text), text.len, &f->facts, e);
+	r = json_parse(text_c(&text), text.len, &f->facts, NULL);
 	if (r < 0)
-		return err_context(e, "%s/%s is damaged", path, SESSION_FACTS);
+		return no_facts(session_fd, path, r, "is damaged", e);
 	format = json_get_str(folder_facts(f), "format", "");
 	if (strcmp(format, SESSION_FORMAT) != 0)
 		return err_set(e, -EINVAL, "%s is not a session folder of scoutfs-trace", path);

@@ -185,6 +185,11 @@ touch "$work/output/scoutfs-trace.node.2026-1120-1100.GhIjKl/manifest.json"
 left() { gives 0 $server && row warning leftovers AbCdEf "scoutfs-trace recover $work/output/scoutfs-trace.node.2026-1120-1000.AbCdEf"; }
 ok "an unfinished recording, not an unpacked bundle" left
 rm -r "$work"/output/scoutfs-trace.*
+mkdir -p "$work/output/scoutfs-trace.node.2026-1120-1000.AbCdEf/spool"
+touch "$work/output/scoutfs-trace.node.2026-1120-1000.AbCdEf"/{journal,losses,comms,spool/tail,spool/reserve.0}
+unborn() { gives 0 $server && row warning leftovers "before it could record" "scoutfs-trace recover $work/output/scoutfs-trace.node.2026-1120-1000.AbCdEf"; }
+ok "one that was killed before it recorded anything" unborn
+rm -r "$work"/output/scoutfs-trace.*
 instance=$tracing/instances/scoutfs-trace.chk$$
 mkdir "$instance"
 stale() { gives 0 $server && row warning leftovers "scoutfs-trace.chk$$" recover; }

@@ -1138,6 +1138,28 @@ static void what_is_no_session_is_refused(void)
 	}
 }
 
+/* Without its facts a folder gives no bundle; what is in it is not called nothing. */
+static void lost_facts_are_said_with_what_to_do(void)
+{
+	for (int damaged = 0; damaged < 2; damaged++) {
+		struct kit_folder dir = make_session(KILLED), out = kit_folder_make();
+		struct record_result ret;
+		struct err e = {0};
+
+		if (damaged)
+			zero(&dir, SESSION_FACTS, 0, 10);
+		else
+			remove_file(&dir, SESSION_FACTS);
+		CHECK(finish_it(&dir, &out, &ret, &e) < 0);
+		CHECK(strstr(e.text, damaged ? "is damaged" : "is missing"));
+		CHECK(strstr(e.text, "is intact in"));
+		CHECK(strstr(e.text, "tar -czf"));
+		CHECK_EQ(files_in(&out), 0);
+		kit_folder_remove(&dir);
+		kit_folder_remove(&out);
+	}
+}
+
 static void an_output_folder_that_is_not_there_is_said(void)
 {
 	struct kit_folder dir = make_session(ENDED);
@@ -1177,6 +1199,7 @@ int main(void)
 		TEST(who_died_gets_a_bundle_too),
 		TEST(a_folder_with_only_its_facts_will_do),
 		TEST(what_is_no_session_is_refused),
+		TEST(lost_facts_are_said_with_what_to_do),
 		TEST(an_output_folder_that_is_not_there_is_said),
 	};
 	int r;
