@@ -119,6 +119,14 @@ static bool is_wished(const struct run *run, const struct analysis_ops *ops)
 	return false;
 }
 
+/* Does "NAME" or "NAME.TABLE" name this report, or a table of it? */
+static bool names(const char *words, const struct analysis_ops *ops)
+{
+	size_t n = strcspn(words, ".");
+
+	return strlen(ops->name) == n && !strncmp(ops->name, words, n);
+}
+
 /* A page begins with the verdict and the timeline, and has everything else unless some are named.
  */
 static int take_page_wishes(struct run *run, struct err *e)
@@ -129,9 +137,10 @@ static int take_page_wishes(struct run *run, struct err *e)
 	if (r == 0 && overview)
 		r = add_wish(run, overview, NULL, e);
 	for (size_t i = 0; r == 0 && i < run->config->report_count; i++) {
-		const struct analysis_ops *ops = find_report(run->config->reports[i]);
+		const char *name = run->config->reports[i];
 
-		if (!ops || !is_wished(run, ops))
+		/* They are there, with all their tables. */
+		if (!names(name, analysis_list[0]) && !(overview && names(name, overview)))
 			r = take_wish(run, run->config->reports[i], e);
 	}
 	for (size_t i = 0; r == 0 && !run->config->report_count && i < analysis_count; i++)

@@ -17,8 +17,8 @@
 
 #include "html_assets.h"
 
-#define ROWS_MOST 20000 /* of a table: more makes browsers slow */
-#define SHORT_TEXT 24	/* stays on one line */
+#define ROWS_MOST 5000 /* of a table: more makes browsers slow */
+#define SHORT_TEXT 24  /* stays on one line */
 
 struct view_html {
 	const struct table *overview[HTML_TABLES];
@@ -430,10 +430,11 @@ static void tail(struct view *v, const struct table *t)
 	else
 		end_table(v, t);
 	if (h->rows > ROWS_MOST)
-		text_printf(o,
-			    "<p class=\"more\">%zu more rows are not in this file: ask for this "
-			    "report alone, or for less time.</p>\n",
-			    h->rows - ROWS_MOST);
+		text_printf(
+			o,
+			"<p class=\"more\">%zu more rows are not in this file: choose less time "
+			"with --from and --to, or ask for --format csv.</p>\n",
+			h->rows - ROWS_MOST);
 	if (t->left_out)
 		text_printf(o, "<p class=\"more\">%" PRIu64 " more rows are left out.</p>\n",
 			    t->left_out);
