@@ -335,7 +335,7 @@ static int parse_hex4(struct parser *ps, uint32_t *ret)
 
 static int parse_code_point(struct parser *ps, uint32_t *ret)
 {
-	uint32_t high, low;
+	uint32_t high = 0, low = 0;
 	int r;
 
 	r = parse_hex4(ps, &high);

@@ -686,8 +686,9 @@ int bundle_session_close(struct bundle *b, struct err *e)
 				"the session folder is of another version of scoutfs-trace (%s); "
 				"what is understood is shown",
 				json_get_str(json_root(doc), "tool_version", "unknown"));
-	if (!m || b->data[m - b->members].extent_count != 2)
-		return 0;
+	r = bundle_session_manifest(b, doc ? json_root(doc) : NULL, e);
+	if (r < 0 || !m || b->data[m - b->members].extent_count != 2)
+		return r;
 	x = &b->extents[b->data[m - b->members].extent];
 	r = make_tail(b, doc ? json_get(json_get(json_root(doc), "sources"), "ftrace") : NULL,
 		      x[0].bytes, e);

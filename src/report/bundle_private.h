@@ -7,6 +7,7 @@
  *	bundle_ahead.c    the same walk by many threads, to have the pages in memory
  *	bundle_read.c     bytes of chunks and members
  *	bundle_folder.c   folders: opening all files; a session's spool
+ *	bundle_session.c  a session's files in the form of a manifest
  *	bundle_tar.c      any other tar, into the temporary file
  *	bundle_virtual.c  chunks for files that have no chunk headers
  */
@@ -159,6 +160,7 @@ int bundle_row_segment(struct bundle *b, uint16_t file, bool newest, struct err 
 int bundle_folder_open(struct bundle *b, int dir_fd, struct err *e);
 int bundle_folder_index(struct bundle *b, struct err *e);
 bool bundle_is_top_file(const char *name);
+int bundle_session_manifest(struct bundle *b, const struct json_value *facts, struct err *e);
 int bundle_session_close(struct bundle *b, struct err *e);
 void bundle_temp_open(struct bundle *b);
 int bundle_tar_index(struct bundle *b, struct err *e);

@@ -339,6 +339,40 @@ static void check_session(enum kit_ending ending)
 	kit_folder_remove(&dir);
 }
 
+/* What finish() would write of it, for whoever asks for the manifest. */
+static void a_sessions_files_tell_what_a_manifest_tells(void)
+{
+	static const char journal[] =
+		"{\"anchor\":{\"when\":\"start\",\"monotonic_ns\":1000,\"realtime_ns\":5000}}\n"
+		"{\"suspect\":{\"trigger\":\"client-disconnected\",\"monotonic_ns\":7}}\n"
+		"{\"stop\":{\"reason\":\"suspect\",\"monotonic_ns\":8}}\n"
+		"{\"suspect\":{\"trigger\":\"server-closing\",\"monotonic_ns\":9}}\n"
+		"{\"stop\":{\"reason\":\"trigger\",\"trigger\":\"oops\",\"monotonic_ns\":10}}\n"
+		"{\"torn";
+	struct kit_folder dir = kit_session(KIT_ENDED);
+	const struct json_value *m, *list;
+	struct bundle *b;
+
+	CHECK_EQ(unlinkat(dir.fd, SPOOL_JOURNAL, 0), 0);
+	kit_save(&dir, SPOOL_JOURNAL, journal, sizeof(journal) - 1);
+	b = open_or_die(dir.path);
+	m = bundle_manifest(b);
+	CHECK_STR(json_get_str(m, "server", ""), "127.0.0.1:19700");
+	CHECK_STR(json_get_str(m, "kernel", ""), "6.1.0");
+	CHECK_STR(json_get_str(json_get(m, "stop"), "trigger", ""), "oops");
+	list = json_get(m, "suspects");
+	CHECK(list && list->child && list->child->next && !list->child->next->next);
+	CHECK_STR(json_get_str(list->child->next, "trigger", ""), "server-closing");
+	list = json_get(json_get(m, "clocks"), "anchors");
+	CHECK(list && list->child && json_get_u64(list->child, "realtime_ns", 0) == 5000);
+	list = json_get(m, "sources");
+	CHECK(list && list->child);
+	CHECK_STR(json_get_str(list->child, "name", ""), "ftrace");
+	CHECK_EQ(json_get_u64(list->child, "records", 0), KIT_EVENTS);
+	bundle_free(b);
+	kit_folder_remove(&dir);
+}
+
 static void a_session_that_ended_is_read(void)
 {
 	check_session(KIT_ENDED);
@@ -580,6 +614,7 @@ int main(void)
 		TEST(a_missing_manifest_is_told),
 		TEST(the_second_step_needs_no_files),
 		TEST(a_session_that_ended_is_read),
+		TEST(a_sessions_files_tell_what_a_manifest_tells),
 		TEST(a_session_whose_newest_chunks_are_in_the_tail_is_read),
 		TEST(a_session_in_a_tar_is_read),
 		TEST(a_session_that_is_being_recorded_is_read),

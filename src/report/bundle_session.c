@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a session folder says of its recording, in the form of a bundle's manifest, so that whoever
+ * asks for the manifest need not know which of them it is. finish() makes the real one of the same
+ * files: session.json, the lines of the journal, the places of the loss ledger.
+ */
+#include "bundle_private.h"
+
+#define JOURNAL_MAX (64 * MIB)
+#define SUSPECTS_MAX 1000
+#define GAPS_MAX 4096
+#define LOSS_BYTES 512 /* a place of the ledger: spool.h, SPOOL_LOSS_BYTES */
+
+/* Of what stands in session.json all but its own format; its sources are told in another way. */
+static void copy_facts(struct json_writer *w, const struct json_value *facts)
+{
+	static const char *const own[] = {"format", "version", "sources"};
+
+	for (const struct json_value *v = facts->child; v; v = v->next) {
+		bool skip = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+			skip |= strcmp(v->key, own[i]) == 0;
+		if (skip)
+			continue;
+		json_key(w, v->key);
+		json_copy(w, v);
+	}
+}
+
+/* Each line of the journal that has a @key, as an element; or only the last, as a member. */
+static void copy_lines(struct json_writer *w, const char *journal, size_t n, const char *key,
+		       bool last_only)
+{
+	const char *end = journal + n;
+	size_t count = 0;
+
+	for (const char *at = last_only ? end : journal; last_only ? at > journal : at < end;) {
+		CLEANUP(json_doc_freep) struct json_doc *doc = NULL;
+		const char *line, *stop;
+		const struct json_value *v;
+
+		if (last_only) {
+			stop = at;
+			line = memrchr(journal, '\n', (size_t)(at - journal) - 1);
+			line = line ? line + 1 : journal;
+			at = line;
+		} else {
+			line = at;
+			stop = memchr(at, '\n', (size_t)(end - at));
+			stop = stop ? stop + 1 : end;
+			at = stop;
+		}
+		/* Keys stand at the beginning of a line: the rest need not be parsed. */
+		if ((size_t)(stop - line) < strlen(key) + 4 ||
+		    strncmp(line + 2, key, strlen(key)) != 0 ||
+		    json_parse(line, (size_t)(stop - line), &doc, NULL) < 0)
+			continue;
+		v = json_get(json_root(doc), key);
+		if (!v)
+			continue;
+		if (last_only)
+			json_key(w, key);
+		json_copy(w, v);
+		if (last_only || ++count == SUSPECTS_MAX)
+			return;
+	}
+}
+
+static void write_gap(struct json_writer *w, const struct json_value *v)
+{
+	json_object(w);
+	json_kv_str(w, "kind", json_get_str(v, "kind", "fault"));
+	json_kv_u64(w, "cpu", json_get_u64(v, "id", 0));
+	json_kv_u64(w, "from_monotonic_ns", json_get_u64(v, "from_ns", 0));
+	json_kv_u64(w, "to_monotonic_ns", json_get_u64(v, "to_ns", 0));
+	json_kv_u64(w, "count", json_get_u64(v, "count", 0));
+	json_kv_bool(w, "count_is_lower_bound", json_get_bool(v, "uncounted", false));
+	json_kv_str(w, "reason", json_get_str(v, "reason", ""));
+	json_object_end(w);
+}
+
+static void write_source(struct json_writer *w, const struct bundle *b, const char *name,
+			 enum chunk_stream kind, const struct text *losses)
+{
+	uint64_t records = 0, lost = 0, first = 0, last = 0;
+	bool more = false;
+
+	json_object(w);
+	json_kv_str(w, "name", name);
+	json_kv_str(w, "status", "ok");
+	json_key(w, "gaps");
+	json_array(w);
+	for (size_t at = 0, n = 0; at < losses->len && n < GAPS_MAX; at += LOSS_BYTES, n++) {
+		CLEANUP(json_doc_freep) struct json_doc *doc = NULL;
+		const char *line = losses->s + at;
+		size_t bytes = min_of(losses->len - at, (size_t)LOSS_BYTES);
+		const struct json_value *v;
+
+		if (json_parse(line, strnlen(line, bytes), &doc, NULL) < 0)
+			continue;
+		v = json_get(json_root(doc), "gap");
+		if (!v || strcmp(json_get_str(v, "source", ""), name) != 0)
+			continue;
+		write_gap(w, v);
+		if (strcmp(json_get_str(v, "kind", "fault"), "fault") != 0)
+			continue;
+		lost += json_get_u64(v, "count", 0);
+		more |= json_get_bool(v, "uncounted", false);
+	}
+	json_array_end(w);
+	for (size_t i = 0; i < b->stream_count; i++) {
+		const struct bundle_stream *s = &b->streams[i];
+
+		if (s->kind != kind || !s->count)
+			continue;
+		first = records ? min_of(first, s->first_ns) : s->first_ns;
+		last = max_of(last, s->last_ns);
+		records += s->records;
+	}
+	json_kv_u64(w, "records", records);
+	json_kv_u64(w, "lost", lost);
+	json_kv_bool(w, "lost_is_lower_bound", more);
+	json_kv_u64(w, "first_monotonic_ns", first);
+	json_kv_u64(w, "last_monotonic_ns", last);
+	json_object_end(w);
+}
+
+static void write_sources(struct json_writer *w, const struct bundle *b)
+{
+	CLEANUP(text_free) struct text losses = {0};
+
+	(void)bundle_member_load(b, "losses", JOURNAL_MAX, &losses, NULL);
+	json_key(w, "sources");
+	json_array(w);
+	write_source(w, b, "ftrace", CHUNK_RING, &losses);
+	write_source(w, b, "packets", CHUNK_PACKETS, &losses);
+	write_source(w, b, "kmsg", CHUNK_KMSG, &losses);
+	write_source(w, b, "clocks", CHUNK_CLOCKS, &losses);
+	write_source(w, b, "spool", 0, &losses);
+	json_array_end(w);
+}
+
+/**
+ * bundle_session_manifest() - what manifest.json would say, from the files of a session
+ * @b:     its streams are complete
+ * @facts: session.json, parsed
+ *
+ * Return: 0; -ENOMEM.
+ */
+int bundle_session_manifest(struct bundle *b, const struct json_value *facts, struct err *e)
+{
+	CLEANUP(text_free) struct text journal = {0}, out = {0};
+	struct json_writer w;
+
+	if (!facts || facts->type != JSON_OBJECT)
+		return 0;
+	(void)bundle_member_load(b, "journal", JOURNAL_MAX, &journal, NULL);
+	json_begin(&w, &out, false);
+	json_object(&w);
+	copy_facts(&w, facts);
+	if (journal.len)
+		copy_lines(&w, journal.s, journal.len, "stop", true);
+	json_key(&w, "suspects");
+	json_array(&w);
+	if (journal.len)
+		copy_lines(&w, journal.s, journal.len, "suspect", false);
+	json_array_end(&w);
+	json_key(&w, "clocks");
+	json_object(&w);
+	json_key(&w, "anchors");
+	json_array(&w);
+	if (journal.len)
+		copy_lines(&w, journal.s, journal.len, "anchor", false);
+	json_array_end(&w);
+	json_object_end(&w);
+	write_sources(&w, b);
+	json_object_end(&w);
+	if (!text_ok(&out))
+		return err_nomem(e);
+	if (json_parse(out.s, out.len, &b->manifest, NULL) < 0)
+		b->manifest = NULL; /* as without it: the sources are there */
+	return 0;
+}
