@@ -31,6 +31,7 @@
 #define OPEN_MAX_FILES 20000
 #define TAIL_FILE_MAX (32 * MIB) /* the recorder's has 16 MiB at most */
 #define FACTS_MAX (4 * MIB)
+#define TAIL_TRIES 100000 /* places that look like a piece and are none */
 #define JOURNAL_MAX (64 * MIB)
 #define COMMS_MAX (16 * MIB)
 #define PID_LIMIT (UINT32_C(1) << 22) /* PID_MAX_LIMIT of linux/threads.h */
@@ -346,22 +347,55 @@ static bool is_past(struct bundle *b, const struct chunk *c)
 	return count && low == 0;
 }
 
-/* Every piece whose checksums are right, up to the first that is torn: the rest was being written.
- */
+/* A piece whose checksums are right begins at @at. */
+static bool piece_at(const struct bundle *b, size_t at, struct chunk *ret)
+{
+	const uint8_t *p = (const uint8_t *)b->tail.s + at;
+	size_t left = b->tail.len - at;
+
+	return chunk_header_read(p, left, ret) == 0 &&
+	       ret->frame_bytes <= left - CHUNK_HEADER_BYTES &&
+	       chunk_frame_ok(ret, p + CHUNK_HEADER_BYTES);
+}
+
+/* The next sound piece behind @at; the tail's length when there is none. */
+static size_t next_piece(const struct bundle *b, size_t at)
+{
+	uint8_t magic[CHUNK_HEADER_BYTES];
+	const char *found = b->tail.s + at;
+	struct chunk c = {0};
+
+	chunk_header_write(&c, magic);
+	for (unsigned int tries = 0; tries < TAIL_TRIES; tries++) {
+		found = memmem(found, (size_t)(b->tail.s + b->tail.len - found), magic, 4);
+		if (!found)
+			break;
+		if (piece_at(b, (size_t)(found - b->tail.s), &c))
+			return (size_t)(found - b->tail.s);
+		found++;
+	}
+	return b->tail.len;
+}
+
+/* Every piece whose checksums are right. What is torn at the end was being written. */
 static int collect_pieces(struct bundle *b, struct err *e)
 {
-	size_t at = 0;
+	size_t at = 0, next;
 	int r = 0;
 
 	while (r == 0 && at < b->tail.len) {
 		const uint8_t *p = (const uint8_t *)b->tail.s + at;
-		size_t left = b->tail.len - at;
 		struct chunk c;
 
-		if (chunk_header_read(p, left, &c) < 0 ||
-		    c.frame_bytes > left - CHUNK_HEADER_BYTES ||
-		    !chunk_frame_ok(&c, p + CHUNK_HEADER_BYTES))
-			break;
+		if (!piece_at(b, at, &c)) {
+			next = next_piece(b, at + 1);
+			if (next < b->tail.len)
+				bundle_note_add(b, true,
+						"%s: %zu bytes from offset %zu on cannot be read",
+						SEGMENT_TAIL, next - at, at);
+			at = next;
+			continue;
+		}
 		at += CHUNK_HEADER_BYTES;
 		if (c.tail && c.raw_bytes && c.raw_bytes <= BUNDLE_CHUNK_MAX &&
 		    c.offset <= BUNDLE_CHUNK_MAX &&

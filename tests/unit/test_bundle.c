@@ -383,6 +383,38 @@ static void a_session_whose_newest_chunks_are_in_the_tail_is_read(void)
 	check_session(KIT_SYNCED);
 }
 
+/* One wrong byte in the tail costs its piece, is told, and hides nothing behind it. */
+static void behind_damage_in_the_tail_it_goes_on(void)
+{
+	struct kit_folder dir = kit_session(KIT_SYNCED);
+	CLEANUP(text_free) struct text tail = {0};
+	const struct bundle_stream *streams;
+	uint64_t pieces = 0, found = 0;
+	struct bundle *b;
+	size_t count;
+
+	if (file_load_at(dir.fd, SEGMENT_TAIL, 64 * MIB, &tail, NULL) < 0 || tail.len < 1000)
+		kit_die(SEGMENT_TAIL);
+	b = open_or_die(dir.path);
+	count = bundle_streams(b, &streams);
+	for (size_t i = 0; i < count; i++)
+		pieces += streams[i].raw_bytes;
+	bundle_free(b);
+
+	tail.s[50] ^= 0x10; /* the first piece */
+	CHECK_EQ(unlinkat(dir.fd, SEGMENT_TAIL, 0), 0);
+	kit_save(&dir, SEGMENT_TAIL, tail.s, tail.len);
+	b = open_or_die(dir.path);
+	CHECK(bundle_is_damaged(b));
+	count = bundle_streams(b, &streams);
+	for (size_t i = 0; i < count; i++)
+		found += streams[i].raw_bytes;
+	/* The piece is of one stream of five. */
+	CHECK(found < pieces && found > pieces / 3);
+	bundle_free(b);
+	kit_folder_remove(&dir);
+}
+
 static void a_session_in_a_tar_is_read(void)
 {
 	struct kit_folder dir = kit_session(KIT_SYNCED);
@@ -617,6 +649,7 @@ int main(void)
 		TEST(a_sessions_files_tell_what_a_manifest_tells),
 		TEST(a_session_whose_newest_chunks_are_in_the_tail_is_read),
 		TEST(a_session_in_a_tar_is_read),
+		TEST(behind_damage_in_the_tail_it_goes_on),
 		TEST(a_session_that_is_being_recorded_is_read),
 		TEST(chunks_hold_whole_records_of_their_times),
 		TEST(so_do_the_chunks_made_for_a_folder),
