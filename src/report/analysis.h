@@ -60,6 +60,7 @@ struct analysis_options {
 	size_t limit; /* rows of a "top" table */
 	bool names;   /* decode numbers in the text of events */
 	uint64_t from_ns, to_ns;
+	bool filtered; /* not all of the window is shown: filters, or sources that are not read */
 };
 
 /* Where an analysis puts its tables. */

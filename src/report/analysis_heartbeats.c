@@ -65,6 +65,7 @@ struct term {
 struct heartbeats {
 	const struct recording *rec;
 	uint64_t at_ns, seen_ns, timeout_ms;
+	uint64_t to_ns; /* the end of what is shown */
 	bool timeout_known;
 	struct pair *pairs;
 	size_t pair_count;
@@ -306,6 +307,7 @@ static int open_heartbeats(void *self, const struct recording *rec,
 		.rec = rec,
 		/* A capture whose clock is not tied to anything: see tell_heartbeats(). */
 		.at_ns = rec->trigger_ns ? rec->trigger_ns : UINT64_MAX,
+		.to_ns = o->to_ns,
 		.timeout_ms = DEFAULT_TIMEOUT_MS};
 	h->pairs = calloc(PAIRS_MAX, sizeof(*h->pairs));
 	h->terms = calloc(TERMS_MAX, sizeof(*h->terms));
@@ -394,7 +396,7 @@ static void tell_pair(struct heartbeats *h, struct table *t, const struct pair *
 	table_u64(t, p->intervals.count);
 	put_figures(t, &p->intervals);
 	table_u64(t, p->gaps);
-	if (p->before_ns)
+	if (p->before_ns && h->to_ns >= h->at_ns)
 		table_i64(t, (int64_t)(p->before_ns - h->at_ns));
 	else
 		table_none(t);
@@ -442,7 +444,9 @@ static void tell_intervals(struct heartbeats *h, struct report_out *out)
 /* Of the leader of the latest term before the trigger. */
 static bool is_open(const struct heartbeats *h, const struct pair *p)
 {
-	if (!p->before_ns || p->last_ns != p->before_ns || h->at_ns < p->before_ns + GAP_NS)
+	/* What came behind the window's end is not known. */
+	if (h->to_ns < h->at_ns || !p->before_ns || p->last_ns != p->before_ns ||
+	    h->at_ns < p->before_ns + GAP_NS)
 		return false;
 	for (size_t i = 0; i < h->pair_count; i++)
 		if (h->pairs[i].before_ns && h->pairs[i].fsid == p->fsid &&

@@ -44,6 +44,7 @@ struct slow {
 struct rpc {
 	const struct recording *rec;
 	size_t limit;
+	bool filtered;
 	uint64_t end_ns;
 	uint64_t both_from_ns, both_to_ns; /* covered by packets and by events */
 	struct calls calls;
@@ -744,7 +745,8 @@ static void tell_differences(struct rpc *r, struct report_out *out)
 	struct table *t;
 	uint64_t same = 0;
 
-	if (!r->calls.messages[CALLS_PACKETS] ||
+	/* A filter may touch one side alone: what it took away would look like losses. */
+	if (r->filtered || !r->calls.messages[CALLS_PACKETS] ||
 	    !(r->calls.messages[CALLS_CLIENT] + r->calls.messages[CALLS_SERVER]))
 		return;
 	t = report_table(out, "differences", "Messages in packets and in trace events", columns,
@@ -822,7 +824,10 @@ static int open_rpc(void *self, const struct recording *rec, const struct analys
 	int code;
 
 	(void)out;
-	*r = (struct rpc){.rec = rec, .limit = o->limit, .end_ns = min_of(rec->last_ns, o->to_ns)};
+	*r = (struct rpc){.rec = rec,
+			  .limit = o->limit,
+			  .filtered = o->filtered,
+			  .end_ns = min_of(rec->last_ns, o->to_ns)};
 	find_both(r, o);
 	code = calls_init(&r->calls, rec->has_server ? &rec->server : NULL, e);
 	r->calls.done = call_done;

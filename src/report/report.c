@@ -220,6 +220,7 @@ static int resolve_window(struct run *run, struct err *e)
 		.limit = (size_t)min_of(c->limit, (uint64_t)SIZE_MAX),
 		.names = c->names,
 		.to_ns = UINT64_MAX,
+		.filtered = c->filter_count > 0,
 	};
 	if (c->from.kind != WHEN_NONE)
 		r = when_resolve(&c->from, &clock, &run->options.from_ns, e);

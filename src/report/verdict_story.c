@@ -495,6 +495,22 @@ static void guess(struct story *s)
 
 /* ---- durations ---- */
 
+/* A recording ends soon after its trigger; what is not shown may have it. */
+static void tell_no_reclaim(struct story *s)
+{
+	const struct analysis_options *o = &s->v->options;
+	const char *semicolon = s->durations.len ? "; " : "";
+	char buf[32];
+
+	if (o->to_ns != UINT64_MAX || o->from_ns || o->filtered)
+		text_printf(&s->durations, "%sa reclaim is not in what is shown", semicolon);
+	else if (s->v->rec->last_ns > s->ns)
+		text_printf(&s->durations, "%snot reclaimed in the %s recorded after it", semicolon,
+			    span(s->v->rec->last_ns - s->ns, buf, sizeof(buf)));
+	else
+		text_printf(&s->durations, "%snot reclaimed in this recording", semicolon);
+}
+
 static void lasted(struct story *s, const char *what, uint64_t from_ns, uint64_t to_ns,
 		   const char *remark)
 {
@@ -532,8 +548,7 @@ static void tell_durations(struct story *s)
 	}
 	lasted(s, "fence to reclaimed", s->ns, s->reclaimed_ns, "");
 	if (logline_is_fence(s->kind) && !s->reclaimed_ns)
-		text_printf(&s->durations, "%snot reclaimed in this recording",
-			    s->durations.len ? "; " : "");
+		tell_no_reclaim(s);
 }
 
 /* ---- seen from ---- */

@@ -303,6 +303,8 @@ static void note_losses(const struct verdict *v, struct table *t)
 			      "may be missing.");
 	if (v->options.from_ns || v->options.to_ns != UINT64_MAX)
 		table_note(t, "Only the window that was asked for was looked at.");
+	if (v->options.filtered)
+		table_note(t, "Only what the filters let through was looked at.");
 	if (v->lines_left_out)
 		table_note(t, "%" PRIu64 " log lines were more than could be kept here.",
 			   v->lines_left_out);
