@@ -94,6 +94,13 @@ static size_t plain_bytes(const char *s, size_t n)
 	return i;
 }
 
+/* Characters that make a terminal show what follows in another order than it stands (UAX #9). */
+static bool turns_around(uint32_t c)
+{
+	return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
 /**
  * text_add_clean() - append bytes from anywhere so that they are safe to show
  * @s:     @n bytes; what is not UTF-8, or could move a terminal's cursor, becomes "?"
@@ -114,7 +121,7 @@ void text_add_clean(struct text *t, const char *s, size_t n, bool lines)
 			continue;
 		}
 		len = utf8_decode(s, n, &c);
-		ok = len && c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0);
+		ok = len && c >= 0x20 && c != 0x7f && !(c >= 0x80 && c < 0xa0) && !turns_around(c);
 
 		if (lines && (c == '\n' || c == '\t'))
 			ok = true;

@@ -84,7 +84,7 @@ const struct verb_row verb_table[VERB_COUNT] = {
 		 "a "
 		 "stranger. REPORT is a name that --list-reports shows, or NAME.TABLE for one "
 		 "table "
-		 "of it; without one there is an overview.\n"
+		 "of it; without one it is the verdict.\n"
 		 "A TIME is -10s or +1.5s (from the trigger), 10:00:02.5 (that time of day nearest "
 		 "to the trigger), 2026-11-20T10:00:02 (UTC, or with Z or +02:00), or @1234.567 "
 		 "(the host's monotonic clock).",

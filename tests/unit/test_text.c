@@ -257,7 +257,26 @@ static void text_knows_its_columns(void)
 	CHECK_EQ(text_fitting("", 0, 5), 0);
 }
 
-TEST_MAIN(TEST(text_knows_its_columns), TEST(error_is_a_sentence), TEST(error_may_be_unwanted),
+/* From anywhere, and safe to show: no control characters, nothing that turns the text around. */
+static void what_could_fool_a_terminal_is_replaced(void)
+{
+	static const char from[] = "a\x1b[2Jb\xc2\x9b"
+				   "c\xe2\x80\xae"
+				   "d\xe2\x81\xa6"
+				   "e\xd8\x9c"
+				   "f\xff"
+				   "g\xc3\xbc"
+				   "h\n";
+	CLEANUP(text_free) struct text one = {0}, lines = {0};
+
+	text_add_clean(&one, from, sizeof(from) - 1, false);
+	CHECK_STR(text_c(&one), "a?[2Jb?c?d?e?f?g\xc3\xbch?");
+	text_add_clean(&lines, from, sizeof(from) - 1, true);
+	CHECK_STR(text_c(&lines), "a?[2Jb?c?d?e?f?g\xc3\xbch\n");
+}
+
+TEST_MAIN(TEST(what_could_fool_a_terminal_is_replaced), TEST(text_knows_its_columns),
+	  TEST(error_is_a_sentence), TEST(error_may_be_unwanted),
 	  TEST(error_is_cut_between_characters), TEST(text_grows), TEST(text_remembers_failure),
 	  TEST(whole_numbers), TEST(sizes), TEST(durations), TEST(times_of_day),
 	  TEST(amounts_for_people), TEST(durations_for_people), TEST(suggests_what_was_meant))
