@@ -59,12 +59,7 @@ static void escape(struct text *out, const char *s, size_t n)
 			text_str(out, "&#39;");
 			break;
 		default:
-			if (is_direction(s + i, n - i)) {
-				text_str(out, "\xef\xbf\xbd");
-				i += 2;
-			} else {
-				text_add(out, s + i, 1);
-			}
+			text_add(out, s + i, 1);
 		}
 	}
 }

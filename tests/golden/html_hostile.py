@@ -16,7 +16,7 @@ LINES = [
     ("</script><script>%s</script>" % RUN,) * 2,
     ("<!--<script> &lt;b&gt; &#60;i&#62; &amp;",) * 2,
     ("javascript:%s http://example.com/ <a href=javascript:%s>x</a>" % (RUN, RUN),) * 2,
-    ("\u202ethgir ot tfel\u202c \u2066isolated\u2069 \u05e9\u05dc\u05d5\u05dd", "\ufffdthgir ot tfel\ufffd \ufffdisolated\ufffd \u05e9\u05dc\u05d5\u05dd"),
+    ("\u202ethgir ot tfel\u202c \u2066isolated\u2069 \u05e9\u05dc\u05d5\u05dd", "?thgir ot tfel? ?isolated? \u05e9\u05dc\u05d5\u05dd"),
     ("\U0001f4a3 four bytes \U0010ffff",) * 2,
     ("\u2028line\u2029para",) * 2,
     ("x" * 10000, "x" * 200),
