@@ -11,7 +11,8 @@ struct finish_config {
 	int session_fd; /* borrowed */
 	const char *session_path;
 	const char *output_dir; /* where the bundle goes */
-	/* Why what the dead recorder's tracing instance still holds is not in the folder; or NULL. */
+	/* Why what the dead recorder's tracing instance still holds is not in the folder; or NULL.
+	 */
 	const char *undrained;
 	/* Polled now and then; true: stop and leave the folder as it is. May be NULL. */
 	bool (*cancelled)(void *arg);
