@@ -220,9 +220,10 @@ static bool take_origin(const char **at, const char *end, struct kmsg_record *r)
 		return false;
 	r->facility = r->level = UINT8_MAX;
 	for (unsigned int i = 0; i < 24; i++)
-		if (strlen(kmsg_facility_name(i)) == (size_t)(dot - *at) &&
+		if (strcmp(kmsg_facility_name(i), "unknown") != 0 &&
+		    strlen(kmsg_facility_name(i)) == (size_t)(dot - *at) &&
 		    memcmp(kmsg_facility_name(i), *at, (size_t)(dot - *at)) == 0)
-			r->facility = min_of(r->facility, i);
+			r->facility = i;
 	for (unsigned int i = 0; i < 8; i++)
 		if (strlen(kmsg_level_name(i)) == (size_t)(blank - dot - 1) &&
 		    memcmp(kmsg_level_name(i), dot + 1, (size_t)(blank - dot - 1)) == 0)

@@ -141,7 +141,7 @@ def session(folder, died, command):
     tail = (chunk(3, 0, 1, 300 * MS, 300 * MS, 1, b"out of date\n", tail=True) +
             chunk(3, 0, 2, 310 * MS, 310 * MS, 1, open_chunk[:70] + b"overwritten", tail=True) +
             chunk(3, 0, 2, 310 * MS, 320 * MS, 2, open_chunk[70:], tail=True, offset=70))
-    files = {"session.json": json.dumps(facts).encode(), "packets-head": header, "comms": b"1 init\n",
+    files = {"session.json": json.dumps(facts).encode(), "packets-head": header, "comms": b"1 init\n", "losses": b"",
              "clocks-head": b"monotonic_ns,realtime_ns,boottime_ns,tai_ns,bound_ns\n",
              "trace-head.zst": zstd(b"not read by anybody in this test\n" * 100),
              "context/start/INDEX": b"uname.txt\n", "context/start/uname.txt": b"Linux\n",
