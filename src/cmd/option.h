@@ -78,6 +78,12 @@ extern const struct verb_row verb_table[VERB_COUNT];
 extern const struct option_row option_table[];
 extern const size_t option_count;
 
+bool option_on(const struct option_row *row, enum verb_id verb);
+const struct option_row *option_find(enum verb_id verb, const char *name, size_t name_len,
+				     char letter);
+const char *option_near(enum verb_id verb, const char *name);
+bool verb_named(const char *name, enum verb_id *ret);
+
 /* What the user asked for. Strings belong to argv or to the option table. */
 struct arguments {
 	enum verb_id verb;
