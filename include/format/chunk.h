@@ -16,11 +16,12 @@ enum chunk_stream {
 	CHUNK_PACKETS = 2, /* pcap records */
 	CHUNK_KMSG = 3,	   /* lines of kernel.log */
 	CHUNK_CLOCKS = 4,  /* rows of clocks.csv */
+	CHUNK_SERIES = 5,  /* samples of series .id (format/series.h) */
 };
 
 struct chunk {
 	uint16_t stream;   /* enum chunk_stream */
-	uint32_t id;	   /* CPU of a ring; else 0 */
+	uint32_t id;	   /* CPU of a ring; number of a series, from 1; else 0 */
 	uint64_t sequence; /* of this stream, from 1; a hole is a dropped segment */
 	uint64_t first_ns; /* CLOCK_MONOTONIC of the first and last record */
 	uint64_t last_ns;

@@ -435,6 +435,8 @@ int bundle_virtual(struct bundle *b, size_t member, uint16_t file, struct err *e
 		r = cut_lines(&c, size, e);
 		b->data[member].prologue_bytes = c.prologue;
 		break;
+	case CHUNK_SERIES: /* bundle_stream_of() does not name it */
+		break;
 	}
 	close_cutter(&c);
 	return r;

@@ -188,6 +188,9 @@ def kmsg():
     for name, at in (("triggered", 40 * 10 ** 9 + 1), ("ended", 0)):
         put("verdict", name, le(at, 8) + b"scoutfs f.aaaaaa.r.111111: client 10.0.0.1:5 reconnect timed out, fencing\n" + story)
     put("verdict", "traffic", le(11, 8) + b"scoutfs f.aaaaaa.r.1: fencing previous leader\n" + beat * 3 + message * 2)
+    sample = b"@ 123456789 4567 2\n= 12 /proc/vmstat\npgin 1\nb 22\n\n! ENOENT 0 /proc/no\\x0asuch\n"
+    put("series", "member", b"# scoutfs-trace series 1 vmstat every 0.25 s\n" + sample + sample.replace(b"456", b"5"))
+    put("series", "cut", sample + sample[:30])
     put("kmsg", "device", le(0, 8) + b"6,1,2,c,caller=T1;a \\x41 \\x5cx\n SUBSYSTEM=net\n DEVICE=n1\n")
 
 
