@@ -64,11 +64,19 @@ static void open_standard_streams(void)
 		(void)close(fd);
 }
 
+static void print_warnings(const struct arguments *a)
+{
+	for (const char *s = text_c(&a->warnings); *s; s += strcspn(s, "\n") + 1)
+		log_warning("%.*s", (int)strcspn(s, "\n"), s);
+}
+
 static void print_error(const struct arguments *a, int status, const struct err *e)
 {
 	if (*e->text)
 		log_error("%s", e->text);
-	if (status == STATUS_USAGE && a->verb == VERB_RECORD)
+	if (status == STATUS_USAGE && a->file_wrong)
+		log_notice("or go without the file: --no-config");
+	else if (status == STATUS_USAGE && a->verb == VERB_RECORD)
 		log_notice("try: scoutfs-trace --help");
 	else if (status == STATUS_USAGE)
 		log_notice("try: scoutfs-trace help %s", verb_table[a->verb].name);
@@ -76,6 +84,7 @@ static void print_error(const struct arguments *a, int status, const struct err 
 
 int main(int argc, char *argv[])
 {
+	const struct argument_sources sources = {CONFIG_DEFAULT_PATH, environ};
 	struct arguments a;
 	struct err e = {0};
 	int status, r;
@@ -85,8 +94,9 @@ int main(int argc, char *argv[])
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes: the same */
 
-	r = arguments_parse(argc, argv, &a, &e);
+	r = arguments_parse(argc, argv, &sources, &a, &e);
 	log_setup(arguments_log_level(&a));
+	print_warnings(&a);
 	if (r < 0)
 		status = r == -EINVAL ? STATUS_USAGE : STATUS_NO_BUNDLE;
 	else if (!run_global(&a, &status, &e))

@@ -17,7 +17,14 @@ struct trigger_choice {
 	const char *spec; /* NAME, KIND:SPEC, or the preset's name */
 };
 
-/* Plain data, const from parsing on. Strings belong to argv or to the option table. */
+/* An option as it counts, for the record. */
+struct record_setting {
+	const char *option;
+	const char *value; /* NULL: not set */
+	const char *from;  /* "default", "flag", "environment NAME", "FILE:LINE" */
+};
+
+/* Plain data, const from parsing on. Strings belong to the caller. */
 struct record_config {
 	const char *server_ip; /* NULL: discover */
 	uint16_t server_port;
@@ -46,6 +53,8 @@ struct record_config {
 
 	int argc;
 	char *const *argv;
+	const struct record_setting *settings; /* what all of the above came from */
+	size_t setting_count;
 };
 
 struct verdict {

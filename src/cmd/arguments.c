@@ -13,117 +13,10 @@
  * which break in somebody's script on the day that a second option with the same beginning is
  * added.
  */
-#include "option.h"
+#include "setting.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-
-/* Taking values. */
-
-static int parse_limited(const struct option_row *row, const char *value, uint64_t *ret,
-			 struct err *e)
-{
-	int (*parse)(const char *, uint64_t *) =
-		row->type == OPTION_SIZE ? parse_size : parse_duration;
-	uint64_t v, limit;
-
-	if (parse(value, &v) < 0) {
-		if (row->type == OPTION_SIZE)
-			return err_set(
-				e, -EINVAL,
-				"--%s: '%s' is not a size, or too large; write a number and a "
-				"unit, as in 512M or 4G",
-				row->name, value);
-		return err_set(e, -EINVAL,
-			       "--%s: '%s' is not a time, or too long; write a number and a unit, "
-			       "as in 500ms, 90s or 5m",
-			       row->name, value);
-	}
-	if (row->least && parse(row->least, &limit) == 0 && v < limit)
-		return err_set(e, -EINVAL, "--%s: %s is too little; the least is %s", row->name,
-			       value, row->least);
-	if (row->most && parse(row->most, &limit) == 0 && v > limit)
-		return err_set(e, -EINVAL, "--%s: %s is too much; the most is %s", row->name, value,
-			       row->most);
-	*ret = v;
-	return 0;
-}
-
-static int parse_word(const struct option_row *row, const char *value, unsigned int *ret,
-		      struct err *e)
-{
-	for (unsigned int i = 0; row->words[i]; i++) {
-		if (!strcmp(row->words[i], value)) {
-			*ret = i;
-			return 0;
-		}
-	}
-	err_set(e, -EINVAL, "--%s: '%s' is none of:", row->name, value);
-	if (e) {
-		for (unsigned int i = 0; row->words[i]; i++) {
-			size_t at = strlen(e->text);
-
-			(void)snprintf(e->text + at, sizeof(e->text) - at, "%s %s", i ? "," : "",
-				       row->words[i]);
-		}
-	}
-	return -EINVAL;
-}
-
-static int take_value(const struct option_row *row, const char *value, struct arguments *a,
-		      struct err *e)
-{
-	void *field = (char *)a + row->field;
-
-	if (row->argument && !*value)
-		return err_set(e, -EINVAL, "--%s: the %s is empty", row->name, row->argument);
-	switch (row->type) {
-	case OPTION_FLAG:
-		*(bool *)field = true;
-		return 0;
-	case OPTION_COUNT:
-		++*(unsigned int *)field;
-		return 0;
-	case OPTION_TEXT:
-		*(const char **)field = value;
-		return 0;
-	case OPTION_SIZE:
-	case OPTION_DURATION:
-		return parse_limited(row, value, field, e);
-	case OPTION_WORD:
-		return parse_word(row, value, field, e);
-	case OPTION_EVENT:
-		a->events[a->config.event_count++] = value;
-		return 0;
-	case OPTION_NUMBER:
-		if (parse_u64(value, field) < 0)
-			return err_set(e, -EINVAL, "--%s: '%s' is not a whole number", row->name,
-				       value);
-		return 0;
-	case OPTION_FILTER:
-		return report_filter_parse((enum report_filter_kind)row->choice, value,
-					   &a->filters[a->report.filter_count++], e);
-	case OPTION_CHOICE:
-		a->choices[a->config.choice_count++] =
-			(struct trigger_choice){.what = row->choice, .spec = value};
-		return 0;
-	}
-	return 0;
-}
-
-static int take_defaults(struct arguments *a, struct err *e)
-{
-	int r;
-
-	for (size_t i = 0; i < option_count; i++) {
-		if (!option_table[i].fallback || !option_on(&option_table[i], a->verb))
-			continue;
-		r = take_value(&option_table[i], option_table[i].fallback, a, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
 
 /* Walking the vector. */
 
@@ -161,7 +54,7 @@ static int walk_value(struct walk *w, const struct option_row *row, const char *
 		      struct word *ret, struct err *e)
 {
 	*ret = (struct word){.kind = WORD_OPTION, .row = row, .value = glued};
-	if (!row->argument && glued)
+	if (!row->argument && glued && row->act)
 		return err_set(e, -EINVAL, "--%s takes no value, but '%s' was given", row->name,
 			       glued);
 	if (!row->argument || glued)
@@ -251,10 +144,12 @@ static bool find_verb(int argc, char *const argv[], enum verb_id *ret)
 
 static int take_option(const struct word *word, struct arguments *a, struct err *e)
 {
+	struct setting s = {.row = word->row, .value = word->value, .from = SETTING_FLAG};
+
 	if (!option_on(word->row, a->verb))
 		return err_set(e, -EINVAL, "--%s is not an option of '%s'", word->row->name,
 			       verb_table[a->verb].name);
-	return take_value(word->row, word->value, a, e);
+	return word->row->act ? setting_take(&s, a, e) : setting_add(&a->settings, &s, e);
 }
 
 static int take_operand(const char *value, struct arguments *a, struct err *e)
@@ -415,18 +310,47 @@ static int check_operands(struct arguments *a, struct err *e)
 	return 0;
 }
 
+/* Room for what may be given several times. */
+static int make_room(struct arguments *a, struct err *e)
+{
+	size_t most = a->settings.count + option_count;
+
+	a->events = calloc(most, sizeof(*a->events));
+	a->choices = calloc(most, sizeof(*a->choices));
+	a->filters = calloc(most, sizeof(*a->filters));
+	return a->events && a->choices && a->filters ? 0 : err_nomem(e);
+}
+
+static int settle(struct arguments *a, struct err *e)
+{
+	struct record_config *c = &a->config;
+	int r;
+
+	c->events = a->events;
+	c->choices = a->choices;
+	c->lag_ms = (unsigned int)(a->lag_ns / NSEC_PER_MSEC);
+	c->log_facility_any = a->log_facility == 1;
+	if (a->verb != VERB_RECORD && a->verb != VERB_CHECK)
+		return 0;
+	r = setting_effective(a->verb, &a->settings, &a->effective, &c->setting_count, e);
+	c->settings = a->effective;
+	return r;
+}
+
 /**
- * arguments_parse() - the argument vector as a struct
- * @argc: of main
- * @argv: of main; borrowed for as long as @ret is used
- * @ret:  set on failure too (.verb, for a hint): always for arguments_done()
- * @e:    the sentence for the user, which names the nearest option or verb where there is one
+ * arguments_parse() - the argument vector, and what else was set, as a struct
+ * @argc:    of main
+ * @argv:    of main; borrowed for as long as @ret is used
+ * @sources: file and environment; strings are borrowed. NULL: the command line alone
+ * @ret:     set on failure too (.verb, for a hint): always for arguments_done()
+ * @e:       the sentence for the user, which names the nearest option or verb where there is one
  *
  * With .help or .version set, the rest was not looked at.
  *
  * Return: 0; -EINVAL: a usage error; -ENOMEM.
  */
-int arguments_parse(int argc, char *const argv[], struct arguments *ret, struct err *e)
+int arguments_parse(int argc, char *const argv[], const struct argument_sources *sources,
+		    struct arguments *ret, struct err *e)
 {
 	struct walk w = {.argc = argc, .argv = argv, .i = 1};
 	struct arguments *a = ret;
@@ -434,33 +358,28 @@ int arguments_parse(int argc, char *const argv[], struct arguments *ret, struct 
 	int r;
 
 	*a = (struct arguments){.verb = VERB_RECORD};
+	if (sources)
+		a->sources = *sources;
 	named = find_verb(argc, argv, &a->verb);
 	w.verb = a->verb;
-
-	/* Each argument holds at most one option that takes a value. */
-	a->events = calloc((size_t)argc + 1, sizeof(*a->events));
-	a->choices = calloc((size_t)argc + 1, sizeof(*a->choices));
-	a->filters = calloc((size_t)argc + 1, sizeof(*a->filters));
-	a->operands = calloc((size_t)argc + 1, sizeof(*a->operands));
-	if (!a->events || !a->choices || !a->filters || !a->operands)
-		return err_nomem(e);
-
-	r = take_defaults(a, e);
-	if (r == 0)
-		r = take_words(&w, named, a, e);
-	if (r < 0 || a->help || a->version)
-		return r;
-	r = check_operands(a, e);
-	if (r < 0)
-		return r;
-
-	a->config.events = a->events;
-	a->config.choices = a->choices;
-	a->config.lag_ms = (unsigned int)(a->lag_ns / NSEC_PER_MSEC);
-	a->config.log_facility_any = a->log_facility == 1;
 	a->config.argc = argc;
 	a->config.argv = argv;
-	return 0;
+	a->operands = calloc((size_t)argc + 1, sizeof(*a->operands));
+	if (!a->operands)
+		return err_nomem(e);
+
+	r = take_words(&w, named, a, e);
+	if (r < 0 || a->help || a->version)
+		return r;
+	/* A script for the shell is made where the program is built, and is the same everywhere. */
+	r = a->completion ? 0 : setting_gather(a, e);
+	if (r == 0)
+		r = make_room(a, e);
+	if (r == 0)
+		r = setting_apply(a, e);
+	if (r == 0)
+		r = check_operands(a, e);
+	return r == 0 ? settle(a, e) : r;
 }
 
 void arguments_done(struct arguments *a)
@@ -469,6 +388,10 @@ void arguments_done(struct arguments *a)
 	free(a->choices);
 	free(a->filters);
 	free(a->operands);
+	free(a->effective);
+	setting_list_done(&a->settings);
+	config_done(&a->file);
+	text_free(&a->warnings);
 	*a = (struct arguments){0};
 }
 

@@ -113,6 +113,8 @@ int cmd_check(struct arguments *a, struct err *e)
 	struct check_report *report = NULL;
 	int status = STATUS_COMPLETE, r;
 
+	if (a->show_config)
+		return cmd_show_config(a, e);
 	r = check_run(&a->config, !a->no_heartbeat_wait, &report, e);
 	if (r < 0)
 		return cmd_failure_status(r);

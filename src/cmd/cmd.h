@@ -39,6 +39,8 @@ int cmd_print_result(const struct record_result *result, bool json, struct err *
 int cmd_failure_status(
 	int r); /* the exit status of a negative errno of record_run() and the like */
 
+int cmd_show_config(struct arguments *a, struct err *e); /* of `check` */
+
 /* Views, without a terminal or a recorder, for the tests. */
 void check_view_text(const struct check_report *r, bool color, bool quiet, struct text *out);
 void check_view_json(const struct check_report *r, struct text *out);

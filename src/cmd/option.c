@@ -122,7 +122,7 @@ const struct option_row option_table[] = {
 	 .help = "use a named set of triggers instead of the built-in roles; script: end at "
 		 "\"server closing\" or \"client ... reconnect timed out, fencing\""},
 	{ON(VERB_RECORD), GROUP_TRIGGERS, OPTION_FLAG, "list-triggers",
-	 .field = FIELD(list_triggers),
+	 .field = FIELD(list_triggers), .act = true,
 	 .help = "print the built-in triggers with their roles and end"},
 	{ON_ARMING, GROUP_TRIGGERS, OPTION_WORD, "log-facility", 0, "WORD", "kernel",
 	 .words = facility_words, .field = FIELD(log_facility),
@@ -166,7 +166,7 @@ const struct option_row option_table[] = {
 		 "recorder"},
 
 	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "list-reports", .field = FIELD(list_reports),
-	 .help = "print the reports that there are and end"},
+	 .act = true, .help = "print the reports that there are and end"},
 	{ON_READING, GROUP_REPORT, OPTION_TEXT, "from", 0, "TIME", .field = FIELD(from),
 	 .help = "only what happened at this time or later"},
 	{ON_READING, GROUP_REPORT, OPTION_TEXT, "to", 0, "TIME", .field = FIELD(to),
@@ -215,16 +215,25 @@ const struct option_row option_table[] = {
 
 	{ON_EACH & ~ON(VERB_HELP) & ~ON(VERB_EXPORT), GROUP_GENERAL, OPTION_FLAG, "json",
 	 .field = FIELD(json), .help = "print the result as one JSON object"},
+	{ON_EACH & ~ON(VERB_HELP), GROUP_GENERAL, OPTION_TEXT, "config", 0, "FILE", .act = true,
+	 .field = FIELD(config_path), .complete = "-f",
+	 .help = "read options from this file instead of " CONFIG_DEFAULT_PATH},
+	{ON_EACH & ~ON(VERB_HELP), GROUP_GENERAL, OPTION_FLAG, "no-config", .act = true,
+	 .field = FIELD(no_config), .help = "read no configuration file"},
+	{ON(VERB_CHECK), GROUP_GENERAL, OPTION_FLAG, "show-config", .act = true,
+	 .field = FIELD(show_config),
+	 .help = "print what every option is set to and who said so, as a configuration file, and "
+		 "end"},
 	{ON_EACH, GROUP_GENERAL, OPTION_COUNT, "quiet", 'q', .field = FIELD(quiet),
 	 .help = "say only warnings and errors"},
 	{ON_EACH, GROUP_GENERAL, OPTION_COUNT, "verbose", 'v', .field = FIELD(verbose),
 	 .help = "say more; twice: still more"},
 	{ON(VERB_RECORD), GROUP_GENERAL, OPTION_TEXT, "completion", 0, "SHELL",
-	 .field = FIELD(completion), .complete = "bash",
+	 .field = FIELD(completion), .act = true, .complete = "bash",
 	 .help = "print a completion script for this shell (bash) and end"},
-	{ON_EACH, GROUP_GENERAL, OPTION_FLAG, "help", 'h', .field = FIELD(help),
+	{ON_EACH, GROUP_GENERAL, OPTION_FLAG, "help", 'h', .field = FIELD(help), .act = true,
 	 .help = "print this and end"},
-	{ON_EACH, GROUP_GENERAL, OPTION_FLAG, "version", .field = FIELD(version),
+	{ON_EACH, GROUP_GENERAL, OPTION_FLAG, "version", .field = FIELD(version), .act = true,
 	 .help = "print the version and end"},
 };
 const size_t option_count = ARRAY_SIZE(option_table);

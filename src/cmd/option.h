@@ -13,6 +13,8 @@
 #include "record/record.h"
 #include "report/report.h"
 
+#include "config.h"
+
 enum verb_id {
 	VERB_RECORD, /* also when no verb is named */
 	VERB_CHECK,
@@ -71,6 +73,7 @@ struct option_row {
 	int choice;		  /* OPTION_CHOICE: CHOICE_...; OPTION_FILTER: FILTER_... */
 	size_t field;		  /* offset in struct arguments */
 	const char *complete; /* bash words that print the candidates; "-d", "-f": folders, files */
+	bool act;	      /* asks for something once: not for a file or the environment */
 	const char *help;
 };
 
@@ -84,10 +87,38 @@ const struct option_row *option_find(enum verb_id verb, const char *name, size_t
 const char *option_near(enum verb_id verb, const char *name);
 bool verb_named(const char *name, enum verb_id *ret);
 
-/* What the user asked for. Strings belong to argv or to the option table. */
+/* Who gave a value: a later one of these counts for more. */
+enum setting_from { SETTING_FILE, SETTING_ENVIRONMENT, SETTING_FLAG };
+
+/* An option of the verb, as somebody gave it. */
+struct setting {
+	const struct option_row *row;
+	const char *value; /* NULL: an option that needs none */
+	enum setting_from from;
+	const char *where; /* the file's path, the variable's name */
+	unsigned int line; /* of the file */
+};
+
+struct setting_list {
+	struct setting *list;
+	size_t count, size;
+	char **owned; /* strings that nobody else holds */
+	size_t owned_count;
+};
+
+/* Where values may come from beside the command line. */
+struct argument_sources {
+	const char *config_path;  /* read when it is there; NULL: none */
+	char *const *environment; /* NULL: none */
+};
+
+/* What the user asked for. Strings belong to argv, the option table, the environment, or to
+ * .settings and .file. */
 struct arguments {
 	enum verb_id verb;
 	bool help, version, list_triggers, list_reports, json, no_heartbeat_wait;
+	bool show_config, no_config;
+	const char *config_path; /* of --config, or NULL */
 	unsigned int quiet, verbose;
 	const char *completion; /* name of a shell, or NULL */
 	const char **operands;
@@ -103,9 +134,16 @@ struct arguments {
 	unsigned int format, export_format;
 	const char *from, *to;
 	struct report_filter *filters;
+	struct argument_sources sources;
+	struct setting_list settings;
+	struct config file;
+	struct record_setting *effective;
+	bool file_wrong;      /* a failure is that of the file, which nobody named */
+	struct text warnings; /* a line for each, for whoever prints */
 };
 
-int arguments_parse(int argc, char *const argv[], struct arguments *ret, struct err *e);
+int arguments_parse(int argc, char *const argv[], const struct argument_sources *sources,
+		    struct arguments *ret, struct err *e);
 void arguments_done(struct arguments *a);
 enum log_level arguments_log_level(const struct arguments *a);
 int verb_find(const char *name, enum verb_id *ret, struct err *e);

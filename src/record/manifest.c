@@ -703,10 +703,20 @@ static void write_members(struct json_writer *w, const struct manifest *m)
  */
 void manifest_write_json(const struct manifest *m, struct text *out)
 {
-	static const char *const facts[] = {
-		"tool_version",		"host",	   "kernel",  "kernel_build", "machine",
-		"scoutfs_version",	"boot_id", "server",  "command_line", "created_realtime_ns",
-		"created_monotonic_ns", "budgets", "triggers"};
+	static const char *const facts[] = {"tool_version",
+					    "host",
+					    "kernel",
+					    "kernel_build",
+					    "machine",
+					    "scoutfs_version",
+					    "boot_id",
+					    "server",
+					    "command_line",
+					    "configuration",
+					    "created_realtime_ns",
+					    "created_monotonic_ns",
+					    "budgets",
+					    "triggers"};
 	struct json_writer w;
 
 	json_begin(&w, out, true);

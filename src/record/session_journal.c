@@ -49,6 +49,23 @@ void session_journal_verdict(struct session *s, const char *kind, const struct v
 	journal(s, &line);
 }
 
+/* Where each value came from: what is not set has none. */
+static void write_configuration(const struct record_config *c, struct json_writer *w)
+{
+	json_key(w, "configuration");
+	json_array(w);
+	for (size_t i = 0; i < c->setting_count; i++) {
+		if (!c->settings[i].value)
+			continue;
+		json_object(w);
+		json_kv_str(w, "option", c->settings[i].option);
+		json_kv_str(w, "value", c->settings[i].value);
+		json_kv_str(w, "from", c->settings[i].from);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
 void session_write_facts(struct session *s, struct text *out)
 {
 	const struct record_config *c = s->config;
@@ -93,6 +110,7 @@ void session_write_facts(struct session *s, struct text *out)
 	for (int i = 0; i < c->argc; i++)
 		json_str(&w, c->argv[i]);
 	json_array_end(&w);
+	write_configuration(c, &w);
 	json_key(&w, "budgets");
 	json_object(&w);
 	json_kv_u64(&w, "disk_bytes", c->disk_bytes);

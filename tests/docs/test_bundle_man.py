@@ -113,6 +113,7 @@ def session(folder, died, command):
              "boot_id": "00000000-0000-0000-0000-000000000000", "pid": 1, "created_realtime_ns": REAL_MINUS_MONO,
              "created_monotonic_ns": 1, "server": "192.0.2.1:5000", "server_ip": "192.0.2.1", "server_port": 5000,
              "command_line": ["scoutfs-trace"], "budgets": budgets,
+             "configuration": [{"option": "lag", "value": "1s", "from": "default"}],
              "triggers": [{"name": "oops", "role": "final", "kind": "log", "spec": "Oops:"}],
              "sources": {"clocks": {}, "ftrace": ftrace, "kmsg": {}, "packets": packets}}
     entries = [{"anchor": ANCHOR},

@@ -67,7 +67,7 @@ static void check_vector(int argc, char *const argv[])
 	CLEANUP(text_free) struct text help = {0};
 	struct arguments a;
 	struct err e = {0};
-	int r = arguments_parse(argc, argv, &a, &e);
+	int r = arguments_parse(argc, argv, NULL, &a, &e);
 
 	MUST(a.verb < VERB_COUNT);
 	if (r < 0) {

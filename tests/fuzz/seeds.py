@@ -299,6 +299,9 @@ def hand_written():
                               "--list-triggers --json", "--log-facility=any --duration 1h -- sleep 5", "10.0.0.5:5000",
                               "--bfore 3", "-before 3", "--before", "--lag=0", "recovr", "--completion=bash", "stop now", "--")):
         put("options", "line-%d" % n, text.replace(" ", "\n").encode())
+    for n, text in enumerate(("# all\nlag = 1s\n[report] # those\nlimit=3", "trigger = 'log:a b' # it\n", 'event = "a\\"\\x41\\n"',
+                              "lag 1s", "[x", "a = 'b", "a = b c")):
+        put("config", "form-%d" % n, text.encode())
 
 
 def folders(header, pages):

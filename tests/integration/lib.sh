@@ -11,7 +11,7 @@
 #
 # Nothing here waits for a length of time: conditions are polled, and the deadline is only for what is broken.
 set -u
-export LC_ALL=C NO_COLOR=1
+export LC_ALL=C NO_COLOR=1 SCOUTFS_TRACE_NO_CONFIG=yes
 
 tracefs=/sys/kernel/tracing
 deadline_s=90

@@ -6,7 +6,7 @@
 #
 #     SCOUTFS_TRACE=build/src/scoutfs-trace MAN_PAGE=man/scoutfs-trace.8 tests/integration/test_cli.sh
 set -u
-export LC_ALL=C NO_COLOR=1
+export LC_ALL=C NO_COLOR=1 SCOUTFS_TRACE_NO_CONFIG=yes
 bin=$(realpath "${SCOUTFS_TRACE:?}") man=$(realpath "${MAN_PAGE:?}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -103,6 +103,40 @@ lint() { mandoc -T lint -W warning "$man" >"$work/out" 2>"$work/err"; }
 if command -v mandoc >/dev/null; then
 	ok "the man page is sound" lint
 fi
+
+# Configuration. What is shown, used as a file, is the same again.
+cat >"$work/conf" <<'END'
+disk-budget = 4G   # more than usual
+preset = script
+trigger = 'log:it "failed" \. # x'
+event = 'block:block_rq_error/error != 0'
+event = sched
+[report]
+limit = 50
+END
+values() { jq -c '.settings[] | [.section, .option, .value]' "$work/out"; }
+shown_again() {
+	gives 0 check --show-config --config "$work/conf" --lag 250ms && silent_err && cp "$work/out" "$work/shown" || return 1
+	gives 0 check --show-config --json --config "$work/conf" --lag 250ms && values | grep -v '"json"' >"$work/one" || return 1
+	gives 0 check --show-config --json --config "$work/shown" && values | grep -v '"json"' >"$work/two" || return 1
+	[ "$(grep -c '^\[null' "$work/one")" -gt 20 ] && grep -qxF '[null,"trigger","log:it \"failed\" \\. # x"]' "$work/one" &&
+		grep -qxF '["report","limit","50"]' "$work/one" && diff "$work/one" "$work/two"
+}
+whose_word() {
+	SCOUTFS_TRACE_LAG=2s SCOUTFS_TRACE_BEFORE=7m "$bin" check --show-config --config "$work/conf" --before 5m >"$work/out" 2>"$work/err"
+	grep -qx "disk-budget = 4G  *# $work/conf:1" "$work/out" && grep -qx 'lag = 2s  *# environment SCOUTFS_TRACE_LAG' "$work/out" &&
+		grep -qx 'before = 5m  *# flag' "$work/out" && grep -qx 'after = 1s  *# default' "$work/out" &&
+		grep -qx '# duration =  *# not set' "$work/out" && silent_err
+}
+slip() {
+	echo 'disk-bugdet = 4G' >"$work/slip"
+	refuses "$work/slip:1: there is no option 'disk-bugdet'; did you mean 'disk-budget'?" stop "$run" --config "$work/slip"
+}
+if command -v jq >/dev/null; then
+	ok "check --show-config is a configuration file that says the same" shown_again
+fi
+ok "check --show-config tells whose word each value is" whose_word
+ok "a slip in the configuration names file and line" slip
 
 # Completion, as bash would call it: the words so far, the last one being completed.
 completes() { # EXPECTED WORD...

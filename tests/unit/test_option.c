@@ -37,7 +37,7 @@ static int parse(const char *line)
 		words[argc++] = w;
 	}
 	words[argc] = NULL;
-	return arguments_parse(argc, (char *const *)(uintptr_t)words, &args, &err);
+	return arguments_parse(argc, (char *const *)(uintptr_t)words, NULL, &args, &err);
 }
 
 #define REFUSED(line, words)                              \
@@ -220,7 +220,8 @@ static void refuses_bad_values(void)
 	REFUSED("--lag 61s", "most is 60s");
 	REFUSED("--before 99999999999999999999d", "is not a time");
 	REFUSED("--log-facility=user", "kernel, any");
-	REFUSED("--json=1", "takes no value");
+	REFUSED("--json=2", "neither yes nor no");
+	REFUSED("--help=yes", "takes no value");
 	REFUSED("--interface", "needs a value");
 	REFUSED("--interface -- ls", "needs a value");
 	REFUSED("--interface=", "NAME is empty");
@@ -469,7 +470,7 @@ static void man_option_check(const struct man_option *m, unsigned int verbs)
 static void man_page_check(const char *page, unsigned int verbs)
 {
 	struct man_option m = {0};
-	bool seen[64] = {0}, in_item = false;
+	bool seen[128] = {0}, in_item = false;
 	char line[512];
 	FILE *f = man_open(page);
 
@@ -541,7 +542,7 @@ static void man_page_has_the_reports_in_order(void)
 
 /* Does @verb's list, as the man page gives it, agree with the table? Options of every verb are not
  * listed. */
-static void man_list_check(enum verb_id verb, bool all_but, const bool listed[64])
+static void man_list_check(enum verb_id verb, bool all_but, const bool listed[128])
 {
 	unsigned int every = (1U << VERB_COUNT) - 1;
 
@@ -561,7 +562,7 @@ static void man_list_check(enum verb_id verb, bool all_but, const bool listed[64
 static void man_page_gives_each_verb_its_options(void)
 {
 	char line[512], name[64], path[64];
-	bool in_list = false, all_but = false, listed[64] = {0};
+	bool in_list = false, all_but = false, listed[128] = {0};
 	unsigned int verbs_seen = 0;
 	enum verb_id verb = VERB_COUNT;
 	FILE *f = man_open(".8");
