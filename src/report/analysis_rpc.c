@@ -879,14 +879,15 @@ static int result_rpc(void *self, struct report_out *out, struct err *e)
 	struct rpc *r = self;
 
 	calls_finish(&r->calls);
+	/* What a case is about first, what is long last. */
+	tell_slowest(r, out);
+	tell_unanswered(r, out);
+	tell_errors(r, out);
 	tell_commands(r, out);
 	tell_latency(r, out);
 	tell_histogram(r, out);
-	tell_errors(r, out);
-	tell_slowest(r, out);
-	tell_unanswered(r, out);
-	tell_conversations(r, out);
 	tell_differences(r, out);
+	tell_conversations(r, out);
 	tell_lacks(r, out);
 	return r->calls.failed || r->slowest.failed ? err_nomem(e) : 0;
 }
