@@ -7,7 +7,8 @@
  * has to wait leaves lock_wait, again each time it was woken in vain, and then lock_locked: the
  * wait is from the first to that. It has the lock until its last lock_unlock, as a process may lock
  * the same one again within. lock_locked and lock_unlock tell how many users there are: where it is
- * the only one, or nobody is left, what the recording lost before does not matter any more.
+ * the only one, or nobody is left, what the recording lost before does not matter any more, and
+ * nobody who got it earlier has it still.
  *
  * The events' mode is that of the lock, which may be more than the process asked for.
  *
@@ -29,9 +30,9 @@
 #define MOUNTS_MAX 64
 #define CLIENTS_MAX 256
 #define MODES (WIRE_LOCK_MODES + 1) /* the last: a number that is none */
-#define SHOWN_MAX 1000		    /* rows of what goes on at the end */
 #define INDEX_PER_LOCK 4	    /* so that few share a place */
 #define NO_LOCK UINT32_MAX
+#define LONG_NS NSEC_PER_SEC /* what goes on at the end for as long is marked */
 
 struct lock {
 	uint64_t rid;
@@ -39,6 +40,8 @@ struct lock {
 	uint64_t acquired, waited, wait_sum_ns, wait_max_ns;
 	uint64_t held, hold_sum_ns, hold_max_ns;
 	uint64_t granted, invalidated, invalidating_ns; /* 0: it is not being invalidated */
+	uint64_t free_ns;				/* nobody has it since before */
+	uint32_t waiters, holder; /* at the end; holder: + 1, of pairs.slots, and of the oldest */
 	uint8_t mode;
 	uint32_t next; /* + 1, of the same hash */
 };
@@ -78,8 +81,8 @@ struct locks {
 	struct client clients[CLIENTS_MAX];
 	size_t client_count;
 
-	struct pairs waits; /* by pid; .more: the lock */
-	struct pairs holds; /* by lock and pid; .more: how many times */
+	struct pairs waits; /* by pid; .more: the lock, with_mode() */
+	struct pairs holds; /* by lock and pid; .more: how many times, with_mode() */
 	struct pairs asked; /* by what was asked of whom */
 	struct stats mode_waits[MODES], mode_holds[MODES];
 	uint64_t mode_acquired[MODES], mode_waited[MODES];
@@ -257,6 +260,22 @@ static uint64_t hold_key(uint32_t lock, uint32_t pid)
 	return (uint64_t)lock << 32 | pid;
 }
 
+/* What a pair has .more: a number, and the mode that the lock had. */
+static uint64_t with_mode(uint32_t number, uint8_t mode)
+{
+	return (uint64_t)mode << 32 | number;
+}
+
+static uint32_t number_of(const struct pair *p)
+{
+	return (uint32_t)p->more;
+}
+
+static uint8_t mode_of(const struct pair *p)
+{
+	return (uint8_t)(p->more >> 32);
+}
+
 static uint64_t users(const struct trace_event *e, event_fields f)
 {
 	return (uint64_t)number32(e, f[F_USERS_CW]) + number32(e, f[F_USERS_PR]) +
@@ -286,8 +305,10 @@ static void on_wait(void *self, const struct trace_event *e, event_fields f)
 	if (lock == NO_LOCK)
 		return;
 	wait = pairs_find(&a->waits, pid);
-	if (wait && wait->more == lock)
+	if (wait && number_of(wait) == lock) {
+		wait->more = with_mode(lock, read_mode(e, f));
 		return; /* woken, but it was not its turn */
+	}
 	if (wait) {
 		a->given_up++;
 		wait->ns = e->ns;
@@ -295,7 +316,7 @@ static void on_wait(void *self, const struct trace_event *e, event_fields f)
 		wait = pairs_add(&a->waits, pid, e->ns);
 	}
 	if (wait)
-		wait->more = lock;
+		wait->more = with_mode(lock, read_mode(e, f));
 }
 
 static void end_wait(struct locks *a, struct pair *wait, const struct trace_event *e,
@@ -319,17 +340,35 @@ static void begin_hold(struct locks *a, const struct trace_event *e, event_field
 		       uint32_t pid)
 {
 	struct pair *hold = pairs_find(&a->holds, hold_key(lock, pid));
+	uint8_t mode = read_mode(e, f);
 
+	if (users(e, f) == 1)
+		a->locks[lock].free_ns = max_of(a->locks[lock].free_ns, e->ns);
 	if (hold && users(e, f) == 1) {
 		a->lost_unlocks++;
 		hold->ns = e->ns;
-		hold->more = 1;
+		hold->more = with_mode(1, mode);
 		return;
 	}
 	if (!hold)
 		hold = pairs_add(&a->holds, hold_key(lock, pid), e->ns);
 	if (hold)
-		hold->more++;
+		hold->more = with_mode(number_of(hold) + 1, mode);
+}
+
+/* It got the lock, or does something else by now. */
+static void end_wait_for(struct locks *a, uint32_t pid, const struct trace_event *e, uint32_t lock,
+			 uint8_t mode, bool got)
+{
+	struct pair *wait = pairs_find(&a->waits, pid);
+
+	if (!wait)
+		return;
+	if (got && number_of(wait) == lock)
+		end_wait(a, wait, e, lock, mode);
+	else
+		a->given_up++;
+	pairs_remove(&a->waits, wait);
 }
 
 static void on_locked(void *self, const struct trace_event *e, event_fields f)
@@ -337,7 +376,6 @@ static void on_locked(void *self, const struct trace_event *e, event_fields f)
 	struct locks *a = self;
 	uint32_t lock = lock_of(a, e, f), pid = number32(e, f[F_PID]);
 	uint8_t mode = read_mode(e, f);
-	struct pair *wait;
 	struct mount *m;
 
 	a->end_ns = max_of(a->end_ns, e->ns);
@@ -349,14 +387,7 @@ static void on_locked(void *self, const struct trace_event *e, event_fields f)
 	m = mount_of(a, a->locks[lock].rid);
 	if (m)
 		m->acquired++;
-	wait = pairs_find(&a->waits, pid);
-	if (wait) {
-		if (wait->more == lock)
-			end_wait(a, wait, e, lock, mode);
-		else
-			a->given_up++;
-		pairs_remove(&a->waits, wait);
-	}
+	end_wait_for(a, pid, e, lock, mode, true);
 	begin_hold(a, e, f, lock, pid);
 }
 
@@ -372,12 +403,15 @@ static void on_unlock(void *self, const struct trace_event *e, event_fields f)
 	if (lock == NO_LOCK)
 		return;
 	a->locks[lock].mode = mode;
+	end_wait_for(a, pid, e, lock, mode, false);
+	if (f[F_USERS_PR] && !users(e, f))
+		a->locks[lock].free_ns = max_of(a->locks[lock].free_ns, e->ns);
 	hold = pairs_find(&a->holds, hold_key(lock, pid));
 	if (!hold) {
 		a->unlocked_only++;
 		return;
 	}
-	if (hold->more > 1 && (!f[F_USERS_PR] || users(e, f))) {
+	if (number_of(hold) > 1 && (!f[F_USERS_PR] || users(e, f))) {
 		hold->more--;
 		return;
 	}
@@ -719,32 +753,59 @@ static void tell_longest(struct locks *a, const char *name, const char *title, c
 	}
 }
 
-/* Who has it, of the first that is found; in @ret_lock_holds how many do. */
-static const struct pair *holder_of(const struct locks *a, uint32_t lock)
+/* ---- what goes on at the end ---- */
+
+static bool is_over(const struct locks *a, const struct pair *hold)
 {
-	for (uint32_t i = 0; i < a->holds.room; i++)
-		if (a->holds.slots[i].used && a->holds.slots[i].key >> 32 == lock)
-			return &a->holds.slots[i];
-	return NULL;
+	return hold->ns < a->locks[hold->key >> 32].free_ns;
 }
 
-static void put_waiting(struct locks *a, struct table *t, const struct pair *wait)
+/* For each lock: how many wait for it, and who has had it for longest. */
+static void settle_end(struct locks *a)
 {
-	uint32_t lock = (uint32_t)wait->more;
-	const struct pair *holder = holder_of(a, lock);
+	for (uint32_t i = 0; i < a->waits.room; i++)
+		if (a->waits.slots[i].used)
+			a->locks[number_of(&a->waits.slots[i])].waiters++;
+	for (uint32_t i = 0; i < a->holds.room; i++) {
+		const struct pair *hold = &a->holds.slots[i];
+		struct lock *l = hold->used ? &a->locks[hold->key >> 32] : NULL;
 
-	table_row(t);
-	table_mark(t, ROW_WARNING);
-	table_u64(t, since(wait->ns, a->end_ns));
-	table_u64(t, wait->ns);
-	put_comm(a, t, (uint32_t)wait->key);
-	table_i64(t, (int64_t)wait->key);
-	put_key(t, &a->locks[lock]);
-	table_u64(t, a->locks[lock].rid);
-	if (holder) {
-		put_comm(a, t, (uint32_t)holder->key);
-		table_i64(t, (uint32_t)holder->key);
+		if (!l || is_over(a, hold))
+			continue;
+		if (!l->holder || hold->ns < a->holds.slots[l->holder - 1].ns)
+			l->holder = i + 1;
 	}
+}
+
+static void begin_end(const struct locks *a, struct top *top)
+{
+	top_init(top, a->options->limit ? a->options->limit : TOP_LIMIT, sizeof(struct span));
+}
+
+static void put_holder(const struct locks *a, struct table *t, const struct lock *l)
+{
+	const struct pair *holder = l->holder ? &a->holds.slots[l->holder - 1] : NULL;
+
+	if (!holder) {
+		table_none(t);
+		table_none(t);
+		return;
+	}
+	put_comm(a, t, (uint32_t)holder->key);
+	table_i64(t, (uint32_t)holder->key);
+}
+
+static void put_span(const struct locks *a, struct table *t, const struct span *s)
+{
+	table_row(t);
+	table_mark(t, s->key_ns >= LONG_NS ? ROW_WARNING : ROW_PLAIN);
+	table_u64(t, s->key_ns);
+	table_u64(t, s->from_ns);
+	put_comm(a, t, s->pid);
+	table_i64(t, s->pid);
+	put_key(t, &a->locks[s->lock]);
+	table_text(t, mode_name(s->mode));
+	table_u64(t, a->locks[s->lock].rid);
 }
 
 static void tell_waiting(struct locks *a)
@@ -755,23 +816,77 @@ static void tell_waiting(struct locks *a)
 		{"comm", "process", COLUMN_TEXT},
 		{"pid", "pid", COLUMN_NUMBER},
 		{"lock", "lock (start)", COLUMN_TEXT},
+		{"mode", "its mode", COLUMN_TEXT},
 		{"rid", "mount (rid)", COLUMN_HEX},
 		{"holder_comm", "held by", COLUMN_TEXT},
 		{"holder_pid", "pid", COLUMN_NUMBER},
 	};
 	struct table *t = report_table(a->out, "waiting", "Still waiting at the end", columns,
 				       ARRAY_SIZE(columns));
+	struct top top;
 
-	for (uint32_t i = 0; i < a->waits.room && t->row_count < SHOWN_MAX; i++)
-		if (a->waits.slots[i].used)
-			put_waiting(a, t, &a->waits.slots[i]);
-	table_sort(t, "duration_ns", true);
-	if (a->options->limit)
-		table_top(t, a->options->limit);
+	begin_end(a, &top);
+	for (uint32_t i = 0; i < a->waits.room; i++) {
+		const struct pair *w = &a->waits.slots[i];
+
+		if (w->used)
+			offer(&top, w->ns, since(w->ns, a->end_ns), number_of(w), (uint32_t)w->key,
+			      mode_of(w));
+	}
+	top_sort(&top);
+	for (size_t i = 0; i < top.count; i++) {
+		const struct span *s = top_item(&top, i);
+
+		put_span(a, t, s);
+		put_holder(a, t, &a->locks[s->lock]);
+	}
+	t->left_out = a->waits.count - top.count;
 	if (a->waits.count)
 		table_note(t, "A process that was interrupted, or did not want to wait, is here "
 			      "too. Held by: a process of the same mount; where there is none, "
 			      "another mount has the lock, or the server did not grant it yet.");
+	top_done(&top);
+}
+
+static void tell_held(struct locks *a)
+{
+	static const struct column columns[] = {
+		{"duration_ns", "held for", COLUMN_DURATION},
+		{"from_ns", "since", COLUMN_TIME},
+		{"comm", "process", COLUMN_TEXT},
+		{"pid", "pid", COLUMN_NUMBER},
+		{"lock", "lock (start)", COLUMN_TEXT},
+		{"mode", "mode", COLUMN_TEXT},
+		{"rid", "mount (rid)", COLUMN_HEX},
+		{"waiters", "wait for it", COLUMN_COUNT},
+	};
+	struct table *t =
+		report_table(a->out, "held", "Still held at the end", columns, ARRAY_SIZE(columns));
+	struct top top;
+	uint64_t count = 0;
+
+	begin_end(a, &top);
+	for (uint32_t i = 0; i < a->holds.room; i++) {
+		const struct pair *h = &a->holds.slots[i];
+
+		if (!h->used || is_over(a, h))
+			continue;
+		count++;
+		offer(&top, h->ns, since(h->ns, a->end_ns), (uint32_t)(h->key >> 32),
+		      (uint32_t)h->key, mode_of(h));
+	}
+	top_sort(&top);
+	for (size_t i = 0; i < top.count; i++) {
+		const struct span *s = top_item(&top, i);
+
+		put_span(a, t, s);
+		table_u64(t, a->locks[s->lock].waiters);
+	}
+	t->left_out = count - top.count;
+	if (count)
+		table_note(t, "From lock_locked on, without a lock_unlock of the same process. "
+			      "Whoever else unlocked it for that process is not known.");
+	top_done(&top);
 }
 
 static int result_locks(void *self, struct report_out *out, struct err *e)
@@ -780,10 +895,14 @@ static int result_locks(void *self, struct report_out *out, struct err *e)
 
 	(void)out;
 	(void)e;
+	/* When all hangs, lock events end before the rest. */
+	a->end_ns = max_of(a->end_ns, min_of(a->rec->last_ns, a->options->to_ns));
+	settle_end(a);
+	tell_waiting(a);
+	tell_held(a);
 	tell_modes(a);
 	tell_holds(a);
 	tell_longest(a, "longest_waits", "The longest waits", "waited", &a->longest_waits);
-	tell_waiting(a);
 	tell_locks(a);
 	tell_longest(a, "longest_holds", "The longest holds", "held", &a->longest_holds);
 	tell_mounts(a);

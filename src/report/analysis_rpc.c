@@ -18,26 +18,17 @@
 
 #include <inttypes.h>
 
-#include "calls.h"
+#include "answers.h"
 #include "netevent.h"
 
-#define RECENT 4096
 #define UPDATE_MOST 256	  /* ranked requests that are looked through for one that is known later */
 #define CONVERSATIONS 200 /* rows */
-
-/* What was answered lately: where, and how long it took there. */
-struct recent {
-	uint64_t id;
-	uint32_t pair;
-	uint8_t asker, command, views; /* bits of enum calls_view */
-	uint64_t latency_ns[CALLS_VIEWS];
-};
 
 /* A line of the list of slow ones. */
 struct slow {
 	uint64_t key; /* ns: see rank() */
 	uint64_t sent_ns, client_rid;
-	struct recent call;
+	struct answer call;
 	uint8_t error;
 };
 
@@ -49,34 +40,21 @@ struct rpc {
 	uint64_t both_from_ns, both_to_ns; /* covered by packets and by events */
 	struct calls calls;
 	struct top slowest;
-	struct recent *recent; /* [RECENT], by hash */
+	struct answer *recent; /* [ANSWERS_RECENT] */
 	uint64_t gaps, gap_bytes, bad_events;
 };
 
 /* ---- what is seen ---- */
 
-static struct recent *recent_slot(struct rpc *r, uint32_t pair, enum calls_side asker, uint64_t id)
-{
-	uint64_t h = (id * 2 + asker) * UINT64_C(0x9e3779b97f4a7c15) + pair * UINT64_C(0x85ebca6b);
-
-	return &r->recent[(h >> 40) % RECENT];
-}
-
-static bool same_call(const struct recent *a, const struct recent *b)
-{
-	return a->pair == b->pair && a->asker == b->asker && a->id == b->id &&
-	       a->command == b->command;
-}
-
 /* Clocks of packets and events differ by a little, so a place may tell after the last one. */
-static void update_ranked(struct rpc *r, const struct recent *call, enum calls_view view)
+static void update_ranked(struct rpc *r, const struct answer *call, enum calls_view view)
 {
 	if (r->slowest.count > UPDATE_MOST)
 		return;
 	for (size_t i = 0; i < r->slowest.count; i++) {
 		struct slow *s = (struct slow *)(void *)r->slowest.items + i;
 
-		if (!same_call(&s->call, call) || s->call.views & 1U << view)
+		if (!answer_same(&s->call, call) || s->call.views & 1U << view)
 			continue;
 		s->call.views |= (uint8_t)(1U << view);
 		s->call.latency_ns[view] = call->latency_ns[view];
@@ -84,7 +62,7 @@ static void update_ranked(struct rpc *r, const struct recent *call, enum calls_v
 }
 
 /* Is it told of at a place that knows it better? */
-static bool known_better(const struct rpc *r, const struct recent *call, enum calls_view view)
+static bool known_better(const struct rpc *r, const struct answer *call, enum calls_view view)
 {
 	enum calls_view best = call->asker == CALLS_BY_CLIENT ? CALLS_CLIENT : CALLS_SERVER;
 
@@ -98,7 +76,7 @@ static bool known_better(const struct rpc *r, const struct recent *call, enum ca
 						    call->asker, call->id, call->command));
 }
 
-static void rank(struct rpc *r, const struct calls_done *d, const struct recent *call)
+static void rank(struct rpc *r, const struct calls_done *d, const struct answer *call)
 {
 	enum calls_view view = d->session->view;
 
@@ -117,17 +95,8 @@ static void rank(struct rpc *r, const struct calls_done *d, const struct recent 
 static void call_done(void *arg, const struct calls_done *d)
 {
 	struct rpc *r = arg;
-	struct recent call = {.id = d->id,
-			      .pair = (uint32_t)(d->pair - r->calls.pairs),
-			      .asker = (uint8_t)d->asker,
-			      .command = d->command};
-	struct recent *slot = recent_slot(r, call.pair, d->asker, d->id);
 
-	if (!same_call(slot, &call) || slot->views & 1U << d->session->view)
-		*slot = call;
-	slot->views |= (uint8_t)(1U << d->session->view);
-	slot->latency_ns[d->session->view] = d->latency_ns;
-	rank(r, d, slot);
+	rank(r, d, answer_note(r->recent, &r->calls, d));
 }
 
 static void in_both(struct rpc *r, const struct calls_seen *s, unsigned int which)
@@ -370,7 +339,7 @@ static void cell_addr(struct table *t, const struct wire_addr *a)
 	table_text(t, wire_addr_format(a, buf, sizeof(buf)));
 }
 
-static void cell_latency(struct table *t, const struct recent *call, enum calls_view view)
+static void cell_latency(struct table *t, const struct answer *call, enum calls_view view)
 {
 	if (call->views & 1U << view)
 		table_u64(t, call->latency_ns[view]);
@@ -420,108 +389,10 @@ static void tell_slowest(struct rpc *r, struct report_out *out)
 
 /* ---- what was never answered ---- */
 
-static int by_call(const void *va, const void *vb)
-{
-	const struct calls_pending *a = *(const struct calls_pending *const *)va,
-				   *b = *(const struct calls_pending *const *)vb;
-
-#define ORDER(x)                                     \
-	do {                                         \
-		if (a->x != b->x)                    \
-			return a->x < b->x ? -1 : 1; \
-	} while (0)
-	ORDER(pair);
-	ORDER(side);
-	ORDER(id);
-	ORDER(command);
-	ORDER(ns);
-#undef ORDER
-	return (a > b) - (a < b);
-}
-
-/* One request, wherever it is unanswered. */
-struct unanswered {
-	const struct calls_pending *at[CALLS_VIEWS];
-	uint64_t ns;
-};
-
-static int by_age(const void *va, const void *vb)
-{
-	const struct unanswered *a = va, *b = vb;
-
-	return (a->ns > b->ns) - (a->ns < b->ns);
-}
-
-/* Requests of all views, joined: the same one at another place follows it. */
-static size_t join(const struct rpc *r, const struct calls_pending **all, size_t n,
-		   struct unanswered *ret)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct calls_pending *p = all[i], *before = i ? all[i - 1] : NULL;
-		enum calls_view view = r->calls.sessions[p->session].view;
-		struct unanswered *u = count ? &ret[count - 1] : NULL;
-
-		if (!before || before->pair != p->pair || before->side != p->side ||
-		    before->id != p->id || before->command != p->command || u->at[view]) {
-			u = &ret[count++];
-			*u = (struct unanswered){.ns = p->ns};
-		}
-		u->at[view] = p;
-	}
-	return count;
-}
-
-static const char *unanswered_words(struct rpc *r, const struct unanswered *u, char *buf,
-				    size_t size)
-{
-	const struct calls_pending *p = NULL;
-	const struct recent *recent;
-	enum calls_view asker, answerer;
-	const char *words;
-	bool acked = false;
-
-	for (size_t v = 0; v < CALLS_VIEWS; v++) {
-		const struct calls_session *s;
-
-		if (!u->at[v])
-			continue;
-		p = u->at[v];
-		s = &r->calls.sessions[p->session];
-		acked |= p->epoch == s->side[p->side].epoch && p->seq <= s->side[p->side].acked;
-	}
-	asker = p->side == CALLS_BY_CLIENT ? CALLS_CLIENT : CALLS_SERVER;
-	answerer = p->side == CALLS_BY_CLIENT ? CALLS_SERVER : CALLS_CLIENT;
-	recent = recent_slot(r, p->pair, p->side, p->id);
-	if (recent->pair == p->pair && recent->asker == p->side && recent->id == p->id &&
-	    recent->command == p->command && recent->views)
-		words = recent->views & 1U << answerer ? "answer was sent"
-						       : "answer seen elsewhere";
-	else if (u->at[answerer])
-		words = "arrived";
-	else if (acked)
-		words = "acknowledged";
-	else if (u->at[CALLS_PACKETS])
-		words = "seen on the wire";
-	else
-		words = u->at[asker] ? "was to be sent" : "?";
-	(void)snprintf(buf, size, "%s", words);
-	return buf;
-}
-
 static void unanswered_row(struct rpc *r, struct table *t, const struct unanswered *u)
 {
-	const struct calls_pending *p = NULL;
-	uint32_t sent = 0;
-	char buf[64];
+	const struct calls_pending *p = u->any;
 
-	for (size_t v = CALLS_VIEWS; v-- > 0;) {
-		if (u->at[v]) {
-			p = u->at[v];
-			sent = max_of(sent, p->sent);
-		}
-	}
 	table_row(t);
 	table_u64(t, u->ns);
 	table_u64(t, r->end_ns > u->ns ? r->end_ns - u->ns : 0);
@@ -531,8 +402,8 @@ static void unanswered_row(struct rpc *r, struct table *t, const struct unanswer
 	cell_addr(t, &r->calls.pairs[p->pair].client);
 	cell_rid(t, r->calls.sessions[p->session].client_rid);
 	cell_addr(t, &r->calls.pairs[p->pair].server);
-	table_u64(t, sent);
-	table_text(t, unanswered_words(r, u, buf, sizeof(buf)));
+	table_u64(t, u->sent);
+	table_text(t, unanswered_words(u, &r->calls, r->recent));
 }
 
 static void tell_unanswered(struct rpc *r, struct report_out *out)
@@ -551,24 +422,13 @@ static void tell_unanswered(struct rpc *r, struct report_out *out)
 	};
 	struct table *t = report_table(out, "unanswered", "The oldest requests without an answer",
 				       columns, ARRAY_SIZE(columns));
-	CLEANUP(freep) const struct calls_pending **all = NULL;
-	CLEANUP(freep) struct unanswered *joined = NULL;
-	size_t n = 0, count;
+	CLEANUP(freep) struct unanswered *list = NULL;
+	size_t count = 0;
 
-	all = calloc((size_t)r->calls.pending_count + 1, sizeof(*all));
-	joined = calloc((size_t)r->calls.pending_count + 1, sizeof(*joined));
-	if (!all || !joined) {
+	if (!unanswered_list(&r->calls, &list, &count))
 		r->calls.failed = true;
-		return;
-	}
-	for (uint32_t i = 0; i < r->calls.pending_size; i++)
-		if (r->calls.pending[i].sent)
-			all[n++] = &r->calls.pending[i];
-	qsort(all, n, sizeof(*all), by_call);
-	count = join(r, all, n, joined);
-	qsort(joined, count, sizeof(*joined), by_age);
 	for (size_t i = 0; i < count; i++)
-		unanswered_row(r, t, &joined[i]);
+		unanswered_row(r, t, &list[i]);
 	table_top(t, r->limit);
 	if (count && r->end_ns < r->rec->last_ns)
 		table_note(t, "An answer later than what was looked at is not seen.");
@@ -833,7 +693,7 @@ static int open_rpc(void *self, const struct recording *rec, const struct analys
 	r->calls.done = call_done;
 	r->calls.arg = r;
 	top_init(&r->slowest, o->limit, sizeof(struct slow));
-	r->recent = calloc(RECENT, sizeof(*r->recent));
+	r->recent = calloc(ANSWERS_RECENT, sizeof(*r->recent));
 	if (code == 0 && !r->recent)
 		code = err_nomem(e);
 	return code;

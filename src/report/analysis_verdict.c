@@ -12,6 +12,7 @@
  */
 #include "verdict.h"
 
+#include "netevent.h"
 #include "sysfs.h"
 
 #define CONN_SAW_FAREWELL 16 /* flags of a connection, net.c of scoutfs */
@@ -310,6 +311,7 @@ static void see_packet_message(void *self, const struct tcpflow_connection *c,
 					      .response = m->header.response});
 	if (m->header.command == WIRE_GREETING)
 		see_greeting(v, c, m);
+	verdict_hung_packet(&v->hung, c, m);
 }
 
 /* ---- quorum datagrams ---- */
@@ -504,6 +506,27 @@ static void see_client_up(void *self, const struct trace_event *e, event_fields 
 		n->up_ns = e->ns;
 }
 
+/* Requests and their answers, in whole. */
+static void see_call_sent(void *self, const struct trace_event *e, event_fields f)
+{
+	verdict_hung_event(&((struct verdict *)self)->hung, e, f, true);
+}
+
+static void see_call_received(void *self, const struct trace_event *e, event_fields f)
+{
+	verdict_hung_event(&((struct verdict *)self)->hung, e, f, false);
+}
+
+static void see_lock_wait(void *self, const struct trace_event *e, event_fields f)
+{
+	verdict_hung_wait(&((struct verdict *)self)->hung, e, f);
+}
+
+static void see_locked(void *self, const struct trace_event *e, event_fields f)
+{
+	verdict_hung_locked(&((struct verdict *)self)->hung, e, f);
+}
+
 /* The kernel's lines as the trace has them, where there is no log: a trace.dat alone. */
 static void see_console(void *self, const struct trace_event *e, event_fields f)
 {
@@ -579,7 +602,7 @@ static int open_verdict(void *self, const struct recording *rec, const struct an
 		return err_nomem(e);
 	sysfs_each(rec, see_rid, v);
 	sysfs_each(rec, see_slot_option, v);
-	return 0;
+	return verdict_hung_open(&v->hung, rec, e);
 }
 
 static void verdict_done(void *self)
@@ -592,6 +615,7 @@ static void verdict_done(void *self)
 	free(v->nodes);
 	free(v->beats);
 	free(v->lost);
+	verdict_hung_done(&v->hung);
 }
 
 static int tell_verdict(void *self, struct report_out *out, struct err *e)
@@ -635,6 +659,10 @@ static const struct event_want wants[] = {
 	 "scoutfs_quorum_recv_message",
 	 see_quorum_received,
 	 {"fsid", "rid", "term", "type", "nr"}},
+	{"scoutfs", "scoutfs_net_send_message", see_call_sent, NETEVENT_FIELDS},
+	{"scoutfs", "scoutfs_net_recv_message", see_call_received, NETEVENT_FIELDS},
+	{"scoutfs", "scoutfs_lock_wait", see_lock_wait, VERDICT_WAIT_FIELDS},
+	{"scoutfs", "scoutfs_lock_locked", see_locked, {"common_pid"}},
 	{"printk", "console", see_console, {"msg"}},
 	{"scoutfs", "scoutfs_server_client_up", see_client_up, {"fsid", "rid", "c_rid"}},
 };

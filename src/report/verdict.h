@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The verdict's parts: what is gathered while the recording goes by (analysis_verdict.c), what
- * follows from it (verdict_story.c).
+ * The verdict's parts: what is gathered while the recording goes by (analysis_verdict.c,
+ * verdict_hung.c), what follows from it (verdict_story.c).
  */
 #ifndef REPORT_VERDICT_H
 #define REPORT_VERDICT_H
 
 #include "analysis.h"
+#include "answers.h"
 #include "logline.h"
+#include "pairs.h"
 
 #define VERDICT_LINES 512 /* log lines that are kept; of those before the trigger the last */
 #define VERDICT_LATER 128 /* of them: room for what came after the trigger */
@@ -77,6 +79,13 @@ struct verdict_lost {
 	bool freed; /* given up for good: its client is fenced */
 };
 
+/* What began and did not end. */
+struct verdict_hung {
+	struct calls calls;
+	struct answer *recent; /* [ANSWERS_RECENT] */
+	struct pairs waits;    /* for locks: by pid; .more: a number that tells locks apart */
+};
+
 struct verdict {
 	const struct recording *rec;
 	const struct json_value *manifest;
@@ -108,6 +117,8 @@ struct verdict {
 	size_t campaign_count;
 	struct verdict_lost *lost;
 	size_t lost_next, lost_count;
+
+	struct verdict_hung hung;
 };
 
 /* What the verdict says of the sequence. */
@@ -141,7 +152,8 @@ struct story {
 	struct verdict_party victim, judge;
 	uint64_t lost_ns; /* the connection's end; 0: not seen */
 	uint64_t reclaimed_ns, returned_ns;
-	struct text what, probably, durations, seen_from;
+	struct text what, probably, durations, hung, seen_from;
+	bool hung_requests, hung_waits; /* .hung tells of them */
 	struct verdict_step steps[VERDICT_STEPS];
 	size_t step_count;
 };
@@ -161,6 +173,22 @@ void story_know_parties(struct story *s);
 bool story_is_victim(const struct story *s, const struct wire_addr *a, bool has);
 /* verdict_steps.c */
 void story_find_steps(struct story *s);
+/* verdict_hung.c */
+#define VERDICT_WAIT_FIELDS                                                                     \
+	{                                                                                       \
+		"common_pid", "rid", "start_zone", "start_first", "start_type", "start_second", \
+			"start_third", "start_fourth"                                           \
+	}
+#define VERDICT_WAIT_FIELD_COUNT 8
+int verdict_hung_open(struct verdict_hung *h, const struct recording *rec, struct err *e);
+void verdict_hung_done(struct verdict_hung *h);
+void verdict_hung_packet(struct verdict_hung *h, const struct tcpflow_connection *c,
+			 const struct tcpflow_message *m);
+void verdict_hung_event(struct verdict_hung *h, const struct trace_event *e, event_fields f,
+			bool sent);
+void verdict_hung_wait(struct verdict_hung *h, const struct trace_event *e, event_fields f);
+void verdict_hung_locked(struct verdict_hung *h, const struct trace_event *e, event_fields f);
+void story_find_hung(struct story *s);
 /* verdict_story.c */
 uint64_t story_last_beat(const struct story *s, const struct verdict_party *p,
 			 const char **ret_source);

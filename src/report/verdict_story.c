@@ -586,6 +586,7 @@ void story_make(const struct verdict *v, struct story *ret)
 	tell_what(s);
 	guess(s);
 	tell_durations(s);
+	story_find_hung(s);
 	tell_seen_from(s);
 	story_find_steps(s);
 }
@@ -595,5 +596,6 @@ void story_done(struct story *s)
 	text_free(&s->what);
 	text_free(&s->probably);
 	text_free(&s->durations);
+	text_free(&s->hung);
 	text_free(&s->seen_from);
 }

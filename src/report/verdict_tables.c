@@ -90,6 +90,7 @@ static void tell_facts(const struct verdict *v, const struct story *s, struct re
 	fact(t, "verdict", &s->what, s->cause && logline_is_final(s->kind) ? ROW_BAD : ROW_PLAIN);
 	fact(t, "cause", &s->probably, ROW_WARNING);
 	fact(t, "took", &s->durations, ROW_PLAIN);
+	fact(t, "at the end", &s->hung, ROW_WARNING);
 	tell_trigger(v, s, t);
 	fact(t, "seen from", &s->seen_from, ROW_PLAIN);
 	tell_versions(v, t);
@@ -401,6 +402,16 @@ static bool is_lossy(const struct verdict *v)
 	       (v->manifest && !json_get_bool(v->manifest, "complete", true));
 }
 
+static void next_of_hung(const struct verdict *v, const struct story *s, struct table *t)
+{
+	if (s->hung_requests && s->hung_waits)
+		command(v, t, "rpc.unanswered locks.waiting");
+	else if (s->hung_requests)
+		command(v, t, "rpc.unanswered");
+	else if (s->hung_waits)
+		command(v, t, "locks.waiting");
+}
+
 static void tell_next(const struct verdict *v, const struct story *s, struct report_out *out)
 {
 	static const struct column columns[] = {{"command", "", COLUMN_TEXT}};
@@ -427,6 +438,7 @@ static void tell_next(const struct verdict *v, const struct story *s, struct rep
 	else
 		command(v, t, "connections --peer %s",
 			wire_addr_format(&s->victim.addr, addr, sizeof(addr)));
+	next_of_hung(v, s, t);
 	if (is_lossy(v))
 		command(v, t, "loss");
 }

@@ -103,8 +103,10 @@ static void feed_message(struct input *in, uint64_t ns, void *self)
 
 	m.from = kind & 1;
 	m.header.response = kind & 2;
-	m.header.command = input_u8(in);
-	m.header.error = input_u8(in);
+	m.header.id = kind >> 2;
+	/* Only such are handed over: wire_message_parse(). */
+	m.header.command = input_u8(in) % WIRE_COMMANDS;
+	m.header.error = input_u8(in) % WIRE_ERRORS;
 	wire_greeting_write(&(struct wire_greeting){.rid = input_u64(in)}, data);
 	analysis_verdict.message(self, &c, &m);
 }
@@ -162,6 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	if (!bundle)
 		open_bundle();
 	rec.bundle = bundle;
+	rec.last_ns = rec.trigger_ns;
 	rec.triggered = rec.trigger_ns & 1;
 	rec.trigger = "conn";
 	rec.trigger_text = text;

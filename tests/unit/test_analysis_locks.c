@@ -128,6 +128,64 @@ static void who_still_waits_is_told_with_who_has_it(void)
 	finish();
 }
 
+static void what_still_waits_or_is_held_is_listed_longest_first(void)
+{
+	const struct table *t;
+	char fields[64];
+
+	setup();
+	kit.rec.last_ns = 50 * NSEC_PER_MSEC;
+	kit.options.limit = 2;
+	kit_event("scoutfs_lock_locked", 500 * US, 0, 11, "rid=1 start_first=7 mode=2 users_ex=1");
+	kit_event("scoutfs_lock_locked", 600 * US, 0, 13, "rid=1 start_first=9 mode=1 users_pr=1");
+	kit_event("scoutfs_lock_locked", 700 * US, 0, 14, "rid=1 start_first=9 mode=1 users_pr=2");
+	for (unsigned int i = 0; i < 3; i++) {
+		(void)snprintf(fields, sizeof(fields), "rid=1 start_first=%u mode=1", i ? 7 : 6);
+		kit_event("scoutfs_lock_wait", (3000 - i * 1000) * US, 0, 20 + i, fields);
+	}
+	/* To the end of all, as lock events end when everything hangs. */
+	t = kit_table("waiting");
+	CHECK_EQ(t->row_count, 2);
+	CHECK_EQ(t->left_out, 1);
+	CHECK_EQ(kit_u64(t, 0, "pid"), 22);
+	CHECK_EQ(kit_u64(t, 0, "duration_ns"), 49 * NSEC_PER_MSEC);
+	CHECK_EQ(kit_u64(t, 1, "pid"), 21);
+	CHECK_STR(kit_str(t, 1, "holder_comm"), "eleven");
+	CHECK_STR(kit_str(t, 1, "mode"), "read");
+	t = kit_table("held");
+	CHECK_EQ(t->row_count, 2);
+	CHECK_EQ(t->left_out, 1);
+	CHECK_EQ(kit_u64(t, 0, "pid"), 11);
+	CHECK_EQ(kit_u64(t, 0, "from_ns"), 500 * US);
+	CHECK_STR(kit_str(t, 0, "mode"), "write");
+	CHECK_EQ(kit_u64(t, 0, "waiters"), 2);
+	CHECK_EQ(kit_u64(t, 1, "pid"), 13);
+	CHECK_EQ(kit_u64(t, 1, "waiters"), 0);
+	finish();
+}
+
+/* Unlocks that were lost, or were another process's, leave no holder when nobody has the lock. */
+static void a_lock_that_nobody_has_is_held_by_none(void)
+{
+	const struct table *t;
+
+	setup();
+	kit_event("scoutfs_lock_locked", 1000 * US, 0, 10, "rid=1 mode=1 users_pr=1");
+	kit_event("scoutfs_lock_locked", 1100 * US, 0, 11, "rid=1 mode=1 users_pr=2");
+	kit_event("scoutfs_lock_unlock", 1200 * US, 0, 12, "rid=1 mode=1");
+	kit_event("scoutfs_lock_locked", 2000 * US, 0, 10, "rid=2 mode=1 users_pr=1");
+	kit_event("scoutfs_lock_locked", 2100 * US, 0, 11, "rid=2 mode=1 users_pr=1");
+	/* It unlocks: it cannot be waiting, whatever came before. */
+	kit_event("scoutfs_lock_wait", 2200 * US, 0, 12, "rid=3");
+	kit_event("scoutfs_lock_unlock", 2300 * US, 0, 12, "rid=4 users_pr=1");
+	t = kit_table("held");
+	CHECK_EQ(t->row_count, 1);
+	CHECK_EQ(kit_u64(t, 0, "pid"), 11);
+	CHECK_EQ(kit_u64(t, 0, "rid"), 2);
+	CHECK_EQ(kit_table("waiting")->row_count, 0);
+	finish();
+}
+
 static void holds_are_to_the_last_unlock(void)
 {
 	const struct table *t;
@@ -278,7 +336,9 @@ static void pairs_have_a_limit(void)
 TEST_MAIN(TEST(waits_are_from_the_first_wait_to_locked),
 	  TEST(locks_differ_by_every_part_of_the_key),
 	  TEST(a_wait_that_ends_otherwise_is_no_figure),
-	  TEST(who_still_waits_is_told_with_who_has_it), TEST(holds_are_to_the_last_unlock),
+	  TEST(who_still_waits_is_told_with_who_has_it),
+	  TEST(what_still_waits_or_is_held_is_listed_longest_first),
+	  TEST(a_lock_that_nobody_has_is_held_by_none), TEST(holds_are_to_the_last_unlock),
 	  TEST(lost_unlocks_do_not_make_long_holds), TEST(mounts_and_servers_have_their_view),
 	  TEST(time_that_goes_back_and_impossible_numbers_do_no_harm),
 	  TEST(pairs_find_what_is_there_and_nothing_else), TEST(pairs_have_a_limit))

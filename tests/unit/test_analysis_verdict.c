@@ -51,6 +51,8 @@ static void make_formats(void)
 	kit_format("scoutfs", "scoutfs_quorum_send_message", quorum);
 	kit_format("scoutfs", "scoutfs_quorum_recv_message", quorum);
 	kit_format("scoutfs", "scoutfs_server_client_up", "u64 fsid, u64 rid, s64 c_rid");
+	kit_format("scoutfs", "scoutfs_lock_wait", "u64 rid, u8 start_zone, u64 start_first");
+	kit_format("scoutfs", "scoutfs_lock_locked", "u64 rid, u8 start_zone, u64 start_first");
 	kit_formats_done();
 }
 
@@ -165,6 +167,22 @@ static void message(uint64_t ns, bool from_client, unsigned int command, bool re
 								      .response = response},
 							   .data = data,
 							   .data_bytes = sizeof(data)});
+}
+
+/* A LOCK of the same client by its number, or the answer. */
+static void request(uint64_t ns, uint64_t id, bool answer)
+{
+	struct tcpflow_connection c = {.number = 1,
+				       .ends = {addr("10.0.0.2", 5000), addr("10.0.0.1", 19700)},
+				       .server = 1};
+
+	analysis_verdict.message(
+		kit.self, &c,
+		&(struct tcpflow_message){
+			.from = answer,
+			.header_ns = ns,
+			.last_ns = ns,
+			.header = {.command = WIRE_LOCK, .id = id, .seq = id, .response = answer}});
 }
 
 static const char *value(const char *about)
@@ -319,6 +337,49 @@ static void a_client_that_came_back(void)
 	fence_with_loss();
 	message(AT - 20 * S, true, WIRE_GREETING, false, CLIENT_RID);
 	CHECK(says("verdict", "it came back 500.0 ms after the loss"));
+	end();
+}
+
+static void what_hangs_at_the_end_is_told_with_where_to_look(void)
+{
+	const struct table *t;
+
+	begin(FENCE_STOP, NULL);
+	kit.rec.last_ns = AT + 2 * S;
+	kit_comm(77, "touch");
+	fence_with_loss();
+	/* Answered; not answered; not answered, but only just asked. */
+	request(AT - 60 * S, 1, false);
+	request(AT - 59 * S, 1, true);
+	request(AT - 40 * S, 2, false);
+	request(AT - 39 * S, 3, false);
+	request(AT + S, 4, false);
+	/* One that got its lock, one that was woken in vain, one that has just begun. */
+	kit_event("scoutfs_lock_wait", AT - 30 * S, 0, 70, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_locked", AT - 29 * S, 0, 70, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_wait", AT - 20 * S, 0, 77, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_wait", AT, 0, 77, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_wait", AT + S, 0, 78, "rid=1 start_first=7");
+	CHECK_STR(value("at the end"),
+		  "2 requests had no answer for 5 s or longer; the oldest, LOCK from client "
+		  "10.0.0.2:5000, for 42.0 s. A process waited for a cluster lock: touch (pid 77), "
+		  "for 22.0 s.");
+	t = kit_table("next");
+	CHECK(strstr(kit_str(t, 2, "command"), " rpc.unanswered locks.waiting"));
+	end();
+
+	/* A wait for another lock is another wait. */
+	begin(FENCE_STOP, NULL);
+	kit.rec.last_ns = AT;
+	kit_event("scoutfs_lock_wait", AT - 20 * S, 0, 77, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_wait", AT - 9 * S, 0, 77, "rid=1 start_first=8");
+	CHECK_STR(value("at the end"), "A process waited for a cluster lock: pid 77, for 9.0 s.");
+	end();
+
+	begin(FENCE_STOP, NULL);
+	kit.rec.last_ns = AT;
+	request(AT - 4 * S, 1, false);
+	CHECK_EQ(kit_row(kit_table("verdict"), "about", "at the end"), SIZE_MAX);
 	end();
 }
 
@@ -567,7 +628,8 @@ static void times_and_numbers_of_any_size(void)
 
 TEST_MAIN(TEST(a_client_that_fell_silent), TEST(a_client_that_was_cut_off),
 	  TEST(two_slots_of_one_host_are_not_told_apart), TEST(the_sequence_keeps_what_matters),
-	  TEST(a_client_that_was_unmounted_by_force), TEST(a_client_that_came_back),
+	  TEST(a_client_that_was_unmounted_by_force),
+	  TEST(what_hangs_at_the_end_is_told_with_where_to_look), TEST(a_client_that_came_back),
 	  TEST(a_fence_in_the_log_alone), TEST(a_leader_that_died),
 	  TEST(a_node_that_did_not_come_for_recovery), TEST(other_triggers_say_what_they_mean),
 	  TEST(without_a_trigger), TEST(what_was_recorded), TEST(commands_to_go_on_with),
