@@ -50,18 +50,15 @@ static bool run_global(const struct arguments *a, int *ret_status, struct err *e
 
 /*
  * A program started with a standard stream closed would get that number for a file of its own, and
- * then write its messages into the recording.
+ * then write its messages into the recording. What stands in for standard output cannot be written
+ * to: who wants a result hears that it went nowhere. Kept over exec: the command to record inherits
+ * them too.
  */
 static void open_standard_streams(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null",
-			  O_RDWR); /* kept over exec: the command to record inherits it too */
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		(void)close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
 }
 
 static void print_warnings(const struct arguments *a)
