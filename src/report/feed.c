@@ -601,6 +601,9 @@ static int open_sources(struct feed *f, struct err *e)
 		trace_feed_totals(f->trace, &t);
 		f->all_bytes += t.bytes_all;
 	}
+	f->result->read = (f->trace ? 1U << FEED_TRACE : 0) |
+			  (f->packets.stream ? 1U << FEED_PACKETS : 0) |
+			  (f->log.stream ? 1U << FEED_LOG : 0);
 	return r;
 }
 

@@ -41,6 +41,7 @@ struct feed_config {
 };
 
 struct feed_result {
+	unsigned int read; /* bits 1 << enum feed_source: what somebody asked for, and was there */
 	struct trace_feed_totals trace;
 	uint64_t packets, packets_unreadable; /* of another link layer, or cut too short */
 	uint64_t log_lines, log_unreadable;

@@ -8,12 +8,16 @@
  * --event, --pid, --comm, --cpu and --where are about trace events, --peer about packets, and
  * neither hides the other nor the kernel log: --source does that. --rid is about both: events that
  * have it in any field, connections whose greeting named it.
+ *
+ * An empty table says little about why it is empty: each word notes whether anything matched it, of
+ * what the reports asked for, and filter_tell() names those that nothing did.
  */
 #include "filter.h"
 
 #include <errno.h>
 
 #define CPU_WORDS (65536 / 64)
+#define IDLE "<idle>" /* as trace-cmd calls pid 0, which no list of names has */
 
 static const char *const source_words[FEED_SOURCES] = {
 	[FEED_TRACE] = "trace", [FEED_PACKETS] = "packets", [FEED_LOG] = "log"};
@@ -234,7 +238,9 @@ static int take_event(struct filter *f, const struct recording *rec, const char 
 
 	if (!f->event_types)
 		f->event_types = calloc((size_t)rec->events.count + 1, 1);
-	if (!f->event_types)
+	if (!f->types_seen)
+		f->types_seen = calloc((size_t)rec->events.count + 1, 1);
+	if (!f->event_types || !f->types_seen)
 		return err_nomem(e);
 	for (uint32_t i = 0; i < rec->events.count; i++) {
 		if (!is_event(&rec->events.formats[i], words))
@@ -252,24 +258,27 @@ static int take_cpu(struct filter *f, uint64_t cpu, struct err *e)
 	if (!f->cpus)
 		return err_nomem(e);
 	f->cpus[cpu / 64] |= UINT64_C(1) << cpu % 64;
+	/* Threads leave the others out before anybody sees them; most have events all the time. */
+	if (f->rec->bundle && bundle_stream(f->rec->bundle, CHUNK_RING, (uint32_t)cpu))
+		f->matched[f->word] = true;
 	return 0;
 }
 
 static int add_pid(struct filter *f, uint64_t pid, struct err *e)
 {
-	uint32_t *more = reallocarray(f->pids, f->pid_count + 1, sizeof(*f->pids));
+	struct filter_pid *more = reallocarray(f->pids, f->pid_count + 1, sizeof(*f->pids));
 
 	if (!more)
 		return err_nomem(e);
 	f->pids = more;
-	more[f->pid_count++] = (uint32_t)pid;
+	more[f->pid_count++] = (struct filter_pid){.pid = (uint32_t)pid, .word = f->word};
 	return 0;
 }
 
 static int take_comm(struct filter *f, const struct recording *rec, const char *name, struct err *e)
 {
-	bool found = false;
-	int r = 0;
+	bool found = glob_match(name, strlen(name), IDLE, strlen(IDLE));
+	int r = found ? add_pid(f, 0, e) : 0;
 
 	for (size_t i = 0; r == 0 && i < rec->comm_count; i++) {
 		const struct comm *c = &rec->comms[i];
@@ -290,15 +299,19 @@ static int take_comm(struct filter *f, const struct recording *rec, const char *
 static int take_where(struct filter *f, const struct recording *rec, const char *words,
 		      struct err *e)
 {
-	struct expression **more = reallocarray(f->where, f->where_count + 1, sizeof(*f->where));
+	struct filter_where *more = reallocarray(f->where, f->where_count + 1, sizeof(*f->where));
 	int r;
 
 	if (!more)
 		return err_nomem(e);
 	f->where = more;
-	r = expression_parse(words, &more[f->where_count], e);
-	if (r == 0)
-		r = expression_bind(more[f->where_count++], rec, e);
+	more += f->where_count;
+	*more = (struct filter_where){.word = f->word};
+	r = expression_parse(words, &more->expression, e);
+	if (r < 0)
+		return r;
+	f->where_count++;
+	r = expression_bind(more->expression, rec, e);
 	return r;
 }
 
@@ -328,9 +341,9 @@ static int settle_rids(struct filter *f, const struct recording *rec, struct err
 	return 0;
 }
 
-static int by_number(const void *a, const void *b)
+static int by_pid(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t x = ((const struct filter_pid *)a)->pid, y = ((const struct filter_pid *)b)->pid;
 
 	return (x > y) - (x < y);
 }
@@ -344,7 +357,7 @@ static int settle_pids(struct filter *f, const struct recording *rec, struct err
 	for (uint32_t i = 0; i < rec->events.count; i++)
 		f->pid_fields[i] = event_field_of(&rec->events.formats[i], "common_pid");
 	if (f->pid_count)
-		qsort(f->pids, f->pid_count, sizeof(*f->pids), by_number);
+		qsort(f->pids, f->pid_count, sizeof(*f->pids), by_pid);
 	return 0;
 }
 
@@ -362,10 +375,15 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 	bool pids = false, rids = false;
 	int r = 0;
 
-	*ret = (struct filter){.config = c};
+	*ret = (struct filter){.config = c, .rec = rec};
+	ret->matched = calloc(c->filter_count + 1, sizeof(*ret->matched));
+	if (!ret->matched)
+		return err_nomem(e);
+	ret->passed = &ret->matched[c->filter_count];
 	for (size_t i = 0; r == 0 && i < c->filter_count; i++) {
 		const struct report_filter *f = &c->filters[i];
 
+		ret->word = i;
 		pids |= f->kind == FILTER_PID || f->kind == FILTER_COMM;
 		ret->peers |= f->kind == FILTER_PEER;
 		rids |= f->kind == FILTER_RID;
@@ -392,25 +410,53 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 void filter_done(struct filter *f)
 {
 	free(f->event_types);
+	free(f->types_seen);
+	free(f->matched);
 	free(f->pid_fields);
 	free(f->cpus);
 	free(f->pids);
 	free(f->rids);
 	for (size_t i = 0; i < f->where_count; i++)
-		expression_free(f->where[i]);
+		expression_free(f->where[i].expression);
 	free(f->where);
 	*f = (struct filter){0};
 }
 
+/* Several may have asked for it. */
+static void note_pid(const struct filter *f, struct filter_pid *p)
+{
+	const uint32_t pid = p->pid;
+
+	while (p > f->pids && p[-1].pid == pid)
+		p--;
+	for (; p < f->pids + f->pid_count && p->pid == pid; p++) {
+		p->seen = true;
+		f->matched[p->word] = true;
+	}
+}
+
+static void note_type(const struct filter *f, uint16_t type)
+{
+	f->types_seen[type] = 1;
+	for (size_t i = 0; i < f->config->filter_count; i++)
+		if (f->config->filters[i].kind == FILTER_EVENT &&
+		    is_event(&f->rec->events.formats[type], f->config->filters[i].text))
+			f->matched[i] = true;
+}
+
 static bool let_pid(const struct filter *f, const struct trace_event *e)
 {
+	struct filter_pid key = {0}, *found = NULL;
 	uint64_t pid;
-	uint32_t key;
 
 	if (!event_field_u64(f->pid_fields[e->type], e->data, e->bytes, &pid))
 		return false;
-	key = (uint32_t)pid;
-	return f->pid_count && bsearch(&key, f->pids, f->pid_count, sizeof(key), by_number);
+	key.pid = (uint32_t)pid;
+	if (f->pid_count)
+		found = bsearch(&key, f->pids, f->pid_count, sizeof(key), by_pid);
+	if (found && !found->seen)
+		note_pid(f, found);
+	return found != NULL;
 }
 
 static bool is_mount(const struct filter *f, uint64_t fsid, bool has_fsid, uint64_t rid)
@@ -418,9 +464,11 @@ static bool is_mount(const struct filter *f, uint64_t fsid, bool has_fsid, uint6
 	for (size_t i = 0; i < f->config->filter_count; i++) {
 		const struct report_filter *w = &f->config->filters[i];
 
-		if (w->kind == FILTER_RID && ((rid ^ w->number) & w->mask) == 0 &&
-		    (!w->fsid_mask || (has_fsid && ((fsid ^ w->fsid) & w->fsid_mask) == 0)))
-			return true;
+		if (w->kind != FILTER_RID || ((rid ^ w->number) & w->mask) != 0 ||
+		    (w->fsid_mask && (!has_fsid || ((fsid ^ w->fsid) & w->fsid_mask) != 0)))
+			continue;
+		f->matched[i] = true;
+		return true;
 	}
 	return false;
 }
@@ -448,13 +496,20 @@ static bool let_event(const void *arg, const struct trace_event *e)
 	const struct filter *f = arg;
 
 	/* Of what has no format nothing is known. */
-	if (e->type >= TRACE_TYPES_MAX || (f->pid_fields && !let_pid(f, e)))
+	if (e->type >= TRACE_TYPES_MAX)
+		return false;
+	if (f->types_seen && !f->types_seen[e->type])
+		note_type(f, e->type);
+	if (f->pid_fields && !let_pid(f, e))
 		return false;
 	if (f->rids && !let_rid(f, e))
 		return false;
-	for (size_t i = 0; i < f->where_count; i++)
-		if (!expression_holds(f->where[i], e))
+	for (size_t i = 0; i < f->where_count; i++) {
+		if (!expression_holds(f->where[i].expression, e))
 			return false;
+		f->matched[f->where[i].word] = true;
+	}
+	*f->passed = true;
 	return true;
 }
 
@@ -474,8 +529,10 @@ static bool let_connection(const void *arg, const struct wire_addr *a, const str
 	for (size_t i = 0; i < f->config->filter_count; i++) {
 		const struct report_filter *peer = &f->config->filters[i];
 
-		if (peer->kind == FILTER_PEER && (is_peer(peer, a) || is_peer(peer, b)))
-			return true;
+		if (peer->kind != FILTER_PEER || (!is_peer(peer, a) && !is_peer(peer, b)))
+			continue;
+		f->matched[i] = true;
+		return true;
 	}
 	return false;
 }
@@ -484,11 +541,56 @@ static bool let_connection(const void *arg, const struct wire_addr *a, const str
 struct feed_filter filter_feed(const struct filter *f)
 {
 	return (struct feed_filter){
-		.event = f->pid_fields || f->where_count || f->rids ? let_event : NULL,
+		.event = f->pid_fields || f->where_count || f->rids || f->event_types ? let_event
+										      : NULL,
 		.greeting = f->rids ? let_greeting : NULL,
 		.event_types = f->event_types,
 		.cpus = f->cpus,
 		.connection = f->peers ? let_connection : NULL,
 		.arg = f,
 	};
+}
+
+static const struct {
+	const char *option, *of;
+	bool trace; /* it is about trace events */
+} about[] = {
+	[FILTER_EVENT] = {"event", "trace event", true},
+	[FILTER_PID] = {"pid", "trace event", true},
+	[FILTER_COMM] = {"comm", "trace event", true},
+	[FILTER_CPU] = {"cpu", "trace event", true},
+	[FILTER_RID] = {"rid", "trace event nor connection", true},
+	[FILTER_PEER] = {"peer", "packet", false},
+	[FILTER_WHERE] = {"where", "trace event", true},
+};
+
+/**
+ * filter_tell() - a sentence for each word that nothing matched
+ * @read:  bits 1 << enum feed_source: what was looked at
+ * @where: "", or words for the window
+ *
+ * Of what no report asked for nothing was looked at: with those words it is said so.
+ */
+void filter_tell(const struct filter *f, unsigned int read, const char *where, struct table *notes)
+{
+	bool all = true, any = false;
+
+	for (size_t i = 0; i < f->config->filter_count; i++) {
+		const struct report_filter *w = &f->config->filters[i];
+
+		if (w->kind == FILTER_SOURCE ||
+		    !(read & 1U << (about[w->kind].trace ? FEED_TRACE : FEED_PACKETS)))
+			continue;
+		any |= about[w->kind].trace && w->kind != FILTER_CPU;
+		if (f->matched[i])
+			continue;
+		all = false;
+		table_note(notes, "No %s that was looked at%s matches --%s %s.", about[w->kind].of,
+			   where, about[w->kind].option, w->text);
+	}
+	if (any && all && !*f->passed)
+		table_note(notes,
+			   "No trace event that was looked at%s matches all of these filters "
+			   "at once.",
+			   where);
 }

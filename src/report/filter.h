@@ -16,23 +16,39 @@ struct filter_rids {
 	size_t count;
 };
 
+struct filter_pid {
+	uint32_t pid;
+	bool seen;
+	size_t word; /* of config.filters: who asked for it */
+};
+
+struct filter_where {
+	struct expression *expression;
+	size_t word;
+};
+
 struct filter {
 	const struct report_config *config;
+	const struct recording *rec;
 	uint8_t *event_types;		       /* [events.count]; NULL: all */
+	uint8_t *types_seen;		       /* of these */
 	const struct event_field **pid_fields; /* [events.count]; NULL: pids do not matter */
 	uint64_t *cpus;			       /* bitmap of all numbers; NULL: all */
-	uint32_t *pids;			       /* sorted */
-	size_t pid_count;
-	struct expression **where; /* all must hold */
+	struct filter_pid *pids;	       /* sorted */
+	size_t pid_count, word;		       /* word: whose numbers are taken */
+	struct filter_where *where;	       /* all must hold */
 	size_t where_count;
 	struct filter_rids *rids; /* [events.count]; NULL: rids do not matter */
 	unsigned int left_out;	  /* bits 1 << enum feed_source */
 	bool peers;
+	/* [config.filter_count]: something matched it; and at least one event matched all. */
+	bool *matched, *passed; /* matched is the one that is freed */
 };
 
 int filter_open(const struct report_config *c, const struct recording *rec, struct filter *ret,
 		struct err *e);
 void filter_done(struct filter *f);
 struct feed_filter filter_feed(const struct filter *f);
+void filter_tell(const struct filter *f, unsigned int read, const char *where, struct table *notes);
 
 #endif

@@ -297,6 +297,27 @@ static void note_feed(struct run *run, const struct feed_result *f)
 			   f->log_unreadable);
 }
 
+static void note_empty_window(struct run *run)
+{
+	const struct recording *rec = &run->recording;
+	const double from = (double)(int64_t)(rec->first_ns - rec->trigger_ns) / 1e9;
+	const double to = (double)(int64_t)(rec->last_ns - rec->trigger_ns) / 1e9;
+
+	table_note(&run->notes,
+		   "The recording has nothing in this window: it reaches from %+.3fs to %+.3fs%s.",
+		   from, to, rec->triggered ? ", from the trigger" : ", from its end");
+}
+
+static void note_filters(struct run *run)
+{
+	const struct feed_result *f = &run->feed;
+	bool window = run->options.from_ns || run->options.to_ns != UINT64_MAX;
+
+	filter_tell(&run->filter, f->read, window ? " in this window" : "", &run->notes);
+	if (window && !f->trace.events && !f->packets && !f->log_lines)
+		note_empty_window(run);
+}
+
 static void say_doing(void *arg, int source, const char *what)
 {
 	struct run *run = arg;
@@ -368,6 +389,7 @@ static int feed(struct run *run, struct maker *makers, size_t count, struct err 
 	if (r < 0)
 		return r;
 	note_feed(run, &run->feed);
+	note_filters(run);
 	run->recording.feed = &run->feed;
 	return 0;
 }

@@ -113,6 +113,21 @@ ok "a table that there is not" refuses "it has: recording" "$bundle" about.nothi
 ok "a report twice" refuses "twice" "$bundle" about about.sources
 ok "an event that the recording has not" refuses "no event" "$bundle" --event scoutfs:nothing
 ok "a process that the recording has not" refuses "no process" "$bundle" --comm nothing
+filtered_out() { # WORDS ARG...
+	local words=$1
+	shift
+	gives 0 "$bundle" "$@" && silent_err && prints "$words"
+}
+ok "a pid that nothing matches" filtered_out "No trace event that was looked at matches --pid 4711." events --pid 4711
+ok "a CPU that it has not" filtered_out "matches --cpu 4711." rates --cpu 4711
+ok "a mount that it has not" filtered_out "matches --rid 123456." connections --rid 123456
+ok "a side that it has not" filtered_out "No packet that was looked at in this window matches --peer 10.9.8.7." \
+	connections --peer 10.9.8.7 --from -5s
+ok "a window with nothing in it" filtered_out "The recording has nothing in this window" verdict --from +1000s
+idle() {
+	gives 0 "$bundle" events --comm '<idle>' --format csv && awk -F, 'NR > 1 && $4 != 0 {exit 1} END {exit NR < 2}' <(cut -d, -f2- "$work/out")
+}
+ok "the idle task has pid 0" idle
 ok "a condition that is none" refuses "--where: " "$bundle" --where 'pid =='
 ok "a field that no event has" refuses "--where: " "$bundle" --where 'nothing == 1'
 ok "a window that ends before it begins" refuses "--from" "$bundle" --from +1s --to -1s
@@ -136,6 +151,8 @@ ok "half a bundle is shown, and said to be half" cut
 
 full() { "$bin" report "$bundle" >/dev/full 2>"$work/err"; [ $? = 1 ] && says "cannot write to standard output"; }
 ok "a full disk is an error" full
+closed() { "$bin" report "$bundle" >&- 2>"$work/err"; [ $? = 1 ] && says "cannot write to standard output"; }
+ok "no standard output at all is one too" closed
 gone() {
 	local status
 	"$bin" report "$bundle" --json 2>"$work/err" | :

@@ -121,6 +121,11 @@ static void names_may_be_patterns(void)
 	CHECK_EQ(add(FILTER_COMM, "kworker"), 0);
 	CHECK_EQ(begin(), -EINVAL);
 	end();
+	/* As trace-cmd names pid 0, which is in no list of names. */
+	CHECK_EQ(add(FILTER_COMM, "<idle>"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(lets_pid(0) && !lets_pid(7));
+	end();
 	kit_forget();
 }
 
@@ -203,6 +208,82 @@ static void conditions_must_hold_all_and_with_the_rest(void)
 	kit_forget();
 }
 
+static struct table notes;
+
+static bool told(size_t i, const char *sentence)
+{
+	return i < notes.note_count && !strcmp(notes.notes[i], sentence);
+}
+
+static void tell(unsigned int read, const char *where)
+{
+	table_done(&notes);
+	table_init(&notes, "notes", "", NULL, 0);
+	filter_tell(&filter, read, where, &notes);
+}
+
+static void what_nothing_matches_is_named(void)
+{
+	static const enum report_filter_kind kinds[] = {FILTER_PID, FILTER_PID, FILTER_RID,
+							FILTER_WHERE, FILTER_EVENT};
+	static const char *const texts[] = {"7", "7,8", "3b5070", "fsid == 9", "scoutfs:*"};
+	struct wire_addr a = kit_addr("10.0.0.1:5000"), b = kit_addr("10.0.0.2:5001");
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		CHECK_EQ(add(kinds[i], texts[i]), 0);
+	CHECK_EQ(begin(), 0);
+	tell(1U << FEED_TRACE, "");
+	CHECK_EQ(notes.note_count, 5);
+	CHECK(told(1, "No trace event that was looked at matches --pid 7,8."));
+	CHECK(told(2, "No trace event nor connection that was looked at matches --rid 3b5070."));
+	/* What was not read is not said to lack something. */
+	tell(1U << FEED_PACKETS, "");
+	CHECK_EQ(notes.note_count, 0);
+	/* One pid for both who asked for it; then each of the rest. */
+	CHECK(!lets(kit_make("scoutfs_lock_message", 1, 0, 7, "rid=5")));
+	tell(1U << FEED_TRACE, " in this window");
+	CHECK_EQ(notes.note_count, 2);
+	CHECK(told(1, "No trace event that was looked at in this window matches --where "
+		      "fsid == 9."));
+	CHECK(!lets(kit_make("scoutfs_lock_message", 1, 0, 7, "rid=0x3b50700000000000")));
+	tell(1U << FEED_TRACE, "");
+	CHECK_EQ(notes.note_count, 1);
+	CHECK(lets(kit_make("scoutfs_lock_message", 1, 0, 7, "fsid=9 rid=0x3b50700000000000")));
+	tell(1U << FEED_TRACE, "");
+	CHECK_EQ(notes.note_count, 0);
+	end();
+
+	/* Each of them somewhere, never together. */
+	CHECK_EQ(add(FILTER_PID, "7"), 0);
+	CHECK_EQ(add(FILTER_EVENT, "sched_switch"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(!lets(kit_make("sched_switch", 1, 0, 8, "")));
+	CHECK(lets(kit_make("sched_switch", 1, 0, 7, "")));
+	tell(1U << FEED_TRACE, "");
+	CHECK_EQ(notes.note_count, 0);
+	end();
+	CHECK_EQ(add(FILTER_WHERE, "next_pid == 1"), 0);
+	CHECK_EQ(add(FILTER_WHERE, "next_pid > 1"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(!lets(kit_make("sched_switch", 1, 0, 8, "next_pid=1")));
+	tell(1U << FEED_TRACE, "");
+	CHECK(told(0, "No trace event that was looked at matches --where next_pid > 1."));
+	end();
+
+	CHECK_EQ(add(FILTER_PEER, "10.0.0.1"), 0);
+	CHECK_EQ(add(FILTER_PEER, "10.0.0.2:1"), 0);
+	CHECK_EQ(add(FILTER_PEER, "10.0.0.3"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(feed.connection(feed.arg, &a, &b));
+	tell(1U << FEED_TRACE | 1U << FEED_PACKETS, "");
+	CHECK_EQ(notes.note_count, 2);
+	CHECK(told(0, "No packet that was looked at matches --peer 10.0.0.2:1."));
+	end();
+	table_done(&notes);
+	kit_forget();
+}
+
 TEST_MAIN(TEST(lists_have_ranges), TEST(what_is_no_list_is_refused), TEST(names_may_be_patterns),
 	  TEST(a_mount_is_found_in_every_field_that_names_one), TEST(what_is_no_rid_is_refused),
-	  TEST(conditions_must_hold_all_and_with_the_rest))
+	  TEST(conditions_must_hold_all_and_with_the_rest), TEST(what_nothing_matches_is_named))
