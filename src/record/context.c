@@ -667,10 +667,11 @@ static int do_row(struct collection *c, int dir_fd, struct text *index, struct e
 	r = save_row(c, dir_fd, &bytes, e);
 	if (r < 0)
 		return r;
-	text_printf(index, "%-22s %-8s %8llu bytes %6llu ms  %s\n", c->row->name,
+	text_printf(index, "%-22s %-8s %8llu bytes %6llu ms  @%llu.%06llu  %s\n", c->row->name,
 		    status_names[c->status], (unsigned long long)bytes,
 		    (unsigned long long)((clock_mono_ns() - begun) / NSEC_PER_MSEC),
-		    text_c(&c->how));
+		    (unsigned long long)(begun / NSEC_PER_SEC),
+		    (unsigned long long)(begun % NSEC_PER_SEC / NSEC_PER_USEC), text_c(&c->how));
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -209,6 +210,33 @@ static void index_lists_every_file(void)
 	CHECK_EQ(run.result.collected + run.result.failed, files);
 }
 
+/* Each line has the moment at which its collection began, one after another, while it was called.
+ */
+static void index_says_when(void)
+{
+	struct fakehost h = fakehost_make();
+	struct timespec before, after;
+	double last, end, at;
+	size_t timed = 0, lines;
+	struct run run;
+	bool in_order = true;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &before);
+	run = collect(h, plenty_ns);
+	(void)clock_gettime(CLOCK_MONOTONIC, &after);
+	last = (double)before.tv_sec + (double)before.tv_nsec / 1e9 - 2e-6;
+	end = (double)after.tv_sec + (double)after.tv_nsec / 1e9;
+	lines = count_lines(collected(&run, "INDEX"));
+	for (const char *p = collected(&run, "INDEX"); (p = strstr(p, " ms  @")); p++) {
+		in_order &= sscanf(p, " ms  @%lf  ", &at) == 1 && at >= last && at <= end;
+		last = at;
+		timed++;
+	}
+	fakehost_remove(&h);
+	CHECK(in_order);
+	CHECK_EQ(timed, lines);
+}
+
 static void deadline_skips_and_says_so(void)
 {
 	struct fakehost h = fakehost_make();
@@ -361,7 +389,7 @@ static void fence_agents_files_are_named_only(void)
 
 TEST_MAIN(TEST(sysfs_and_counters_are_taken), TEST(debugfs_safe_files_only),
 	  TEST(dangerous_files_are_never_opened), TEST(missing_files_say_so),
-	  TEST(index_lists_every_file), TEST(deadline_skips_and_says_so),
+	  TEST(index_lists_every_file), TEST(index_says_when), TEST(deadline_skips_and_says_so),
 	  TEST(the_end_leaves_out_what_cannot_change), TEST(long_files_are_cut_and_say_so),
 	  TEST(fifo_in_the_place_of_a_file_does_not_block), TEST(commands_are_run),
 	  TEST(both_moments_stand_side_by_side), TEST(secrets_are_left_out),
