@@ -17,7 +17,7 @@ enum report_export { EXPORT_NONE, EXPORT_PERFETTO, EXPORT_PCAPNG };
 
 /* What is not let through is not seen by any report. Of one kind, any may match; all kinds must. */
 enum report_filter_kind {
-	FILTER_SOURCE, /* trace, packets or log */
+	FILTER_SOURCE, /* trace, packets, log or context */
 	FILTER_EVENT,  /* SYSTEM, SYSTEM:EVENT or EVENT; with * and ? */
 	FILTER_PID,    /* numbers: 1,4-7 */
 	FILTER_COMM,   /* name of a process, as the kernel has it: 15 bytes; with * and ? */
@@ -57,6 +57,7 @@ struct report_config {
 /* One line of the list of reports. */
 struct report_row {
 	const char *name, *summary;
+	const char *tables; /* names, with blanks between */
 };
 
 size_t report_list(const struct report_row **ret);

@@ -220,9 +220,13 @@ int completion_print(const char *shell, struct text *out, struct err *e)
 		      "\t*:-*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
 		      "\trecover:*) COMPREPLY=($(compgen -d -- \"$cur\")) ;;\n"
 		      "\texport:*) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
+		      "\treport:*.*) COMPREPLY=($(compgen -f -W \"$(\"$1\" report --list-reports "
+		      "2>/dev/null | while read -r name rest; do [ \"$name\" != tables: ] && "
+		      "report=$name && continue; for name in ${rest//,/}; do echo "
+		      "\"$report.$name\"; done; done)\" -- \"$cur\")) ;;\n"
 		      "\treport:*) COMPREPLY=($(compgen -f -W \"$(\"$1\" report --list-reports "
-		      "2>/dev/null | while read -r name rest; do echo \"$name\"; done)\" -- "
-		      "\"$cur\")) ;;\n"
+		      "2>/dev/null | while read -r name rest; do [ \"$name\" = tables: ] || "
+		      "echo \"$name\"; done)\" -- \"$cur\")) ;;\n"
 		      "\trecord:*|help:*) COMPREPLY=($(compgen -W \"");
 	for (unsigned int v = 0; v < VERB_COUNT; v++)
 		text_printf(out, "%s%s", v ? " " : "", verb_table[v].name);

@@ -166,14 +166,15 @@ const struct option_row option_table[] = {
 		 "recorder"},
 
 	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "list-reports", .field = FIELD(list_reports),
-	 .act = true, .help = "print the reports that there are and end"},
+	 .act = true,
+	 .help = "print the reports that there are, with their tables, and end"},
 	{ON_READING, GROUP_REPORT, OPTION_TEXT, "from", 0, "TIME", .field = FIELD(from),
 	 .help = "only what happened at this time or later"},
 	{ON_READING, GROUP_REPORT, OPTION_TEXT, "to", 0, "TIME", .field = FIELD(to),
 	 .help = "only what happened at this time or earlier"},
 	{ON_READING, GROUP_REPORT, OPTION_FILTER, "source", 0, "NAME", .choice = FILTER_SOURCE,
-	 .complete = "trace packets log",
-	 .help = "read only this: trace, packets or log; may be repeated"},
+	 .complete = "trace packets log context",
+	 .help = "read only this: trace, packets, log or context; may be repeated"},
 	{ON_READING, GROUP_REPORT, OPTION_FILTER, "event", 'e', "NAME", .choice = FILTER_EVENT,
 	 .help = "only these trace events: SYSTEM, SYSTEM:EVENT or EVENT, also with *; may be "
 		 "repeated"},

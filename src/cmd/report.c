@@ -15,6 +15,24 @@
 
 #define COLUMNS_LEAST 40 /* narrower is no screen to lay a table out for */
 
+/* The words of @list, as a JSON array or with commas between. */
+static void put_tables(struct json_writer *w, struct text *out, const char *list)
+{
+	if (w) {
+		json_key(w, "tables");
+		json_array(w);
+	}
+	for (size_t n; *list; list += n + (list[n] == ' ')) {
+		n = strcspn(list, " ");
+		if (w)
+			json_str_n(w, list, n);
+		else
+			text_printf(out, "%.*s%s", (int)n, list, list[n] ? ", " : "\n");
+	}
+	if (w)
+		json_array_end(w);
+}
+
 static int list_reports(bool json, struct err *e)
 {
 	CLEANUP(text_free) struct text out = {0};
@@ -31,11 +49,14 @@ static int list_reports(bool json, struct err *e)
 	for (size_t i = 0; i < count; i++) {
 		if (!json) {
 			text_printf(&out, "%-12s %s\n", rows[i].name, rows[i].summary);
+			text_printf(&out, "%-12s tables: ", "");
+			put_tables(NULL, &out, rows[i].tables);
 			continue;
 		}
 		json_object(&w);
 		json_kv_str(&w, "name", rows[i].name);
 		json_kv_str(&w, "summary", rows[i].summary);
+		put_tables(&w, &out, rows[i].tables);
 		json_object_end(&w);
 	}
 	if (json) {

@@ -37,6 +37,8 @@ struct event_want {
 struct log_line {
 	uint64_t ns;
 	unsigned int level, facility; /* facility 0: the kernel itself */
+	bool foreign;		      /* not to be believed: a program's, in a recording that takes
+					 the kernel's only */
 	const char *text;	      /* NUL-terminated */
 	size_t bytes;
 };
@@ -80,6 +82,7 @@ void report_lacks(struct report_out *out, const char *fmt, ...) PRINTF(2, 3);
 struct analysis_ops {
 	const char *name;
 	const char *title;   /* of the report, for people */
+	const char *tables;  /* their names, with blanks between; not each recording has all */
 	const char *summary; /* one line for the list of reports */
 	size_t self_bytes;   /* zeroed memory that the functions get as @self */
 	const struct event_want *wants;
@@ -101,6 +104,8 @@ struct analysis_ops {
 	void (*datagram)(void *self, const struct datagram *d);
 	void (*packet)(void *self, const struct captured_packet *p); /* each, read or not */
 	void (*log)(void *self, const struct log_line *l);
+	/* A file about the host, at the moment when it was collected. */
+	void (*context)(void *self, const struct context_file *f);
 	int (*result)(void *self, struct report_out *out, struct err *e);
 	void (*done)(void *self);
 };

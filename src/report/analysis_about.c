@@ -235,6 +235,24 @@ static void tell_streams(const struct about *a, struct table *t, enum chunk_stre
 	put_span(t, first, last);
 }
 
+/* Files about the host are not in the manifest's list: they are not recorded but collected. */
+static void tell_context(const struct about *a, struct table *t)
+{
+	const struct context_index *c = &a->rec->context;
+
+	if (!c->count)
+		return;
+	table_row(t);
+	table_text(t, "context");
+	table_none(t);
+	table_u64(t, c->count - c->missing);
+	table_none(t);
+	put_span(t, c->files[0].ns, c->files[c->count - 1].ns);
+	if (c->missing)
+		table_textf(t, "%zu files could not be had: context/*/INDEX says which",
+			    c->missing);
+}
+
 static void tell_sources(const struct about *a, struct report_out *out)
 {
 	static const struct column columns[] = {
@@ -249,12 +267,13 @@ static void tell_sources(const struct about *a, struct report_out *out)
 
 	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next)
 		tell_source(t, v);
-	if (list)
-		return;
-	tell_streams(a, t, CHUNK_RING, "ftrace");
-	tell_streams(a, t, CHUNK_PACKETS, "packets");
-	tell_streams(a, t, CHUNK_KMSG, "kmsg");
-	tell_streams(a, t, CHUNK_CLOCKS, "clocks");
+	if (!list) {
+		tell_streams(a, t, CHUNK_RING, "ftrace");
+		tell_streams(a, t, CHUNK_PACKETS, "packets");
+		tell_streams(a, t, CHUNK_KMSG, "kmsg");
+		tell_streams(a, t, CHUNK_CLOCKS, "clocks");
+	}
+	tell_context(a, t);
 }
 
 /* Gaps. */
@@ -320,6 +339,7 @@ static int tell_all(void *self, struct report_out *out, struct err *e)
 const struct analysis_ops analysis_about = {
 	.name = "about",
 	.title = "About the recording",
+	.tables = "recording suspects sources gaps",
 	.summary = "where and when it was made, what ended it, what each source covers, what is "
 		   "lost",
 	.self_bytes = sizeof(struct about),

@@ -687,6 +687,7 @@ static void done_commits(void *self)
 const struct analysis_ops analysis_commits = {
 	.name = "commits",
 	.title = "Commits",
+	.tables = "transactions server slowest pending budget work",
 	.summary = "how long transactions and the server's commits take",
 	.self_bytes = sizeof(struct commits),
 	.wants = wants,

@@ -739,8 +739,7 @@ static void log_seen(void *self, const struct log_line *line)
 	struct life *l;
 	struct step *s;
 
-	if (line->ns < c->from_ns ||
-	    !logline_parse(line->text, line->bytes, line->facility == 0, &k))
+	if (line->ns < c->from_ns || !logline_parse(line->text, line->bytes, !line->foreign, &k))
 		return;
 	l = life_of_line(c, &k, line->ns);
 	if (!l)
@@ -833,6 +832,7 @@ static const struct event_want connections_wants[] = {
 const struct analysis_ops analysis_connections = {
 	.name = "connections",
 	.title = "Connections",
+	.tables = "connections traffic steps",
 	.summary = "the life of each connection, and the steps of those that the trigger names",
 	.self_bytes = sizeof(struct connections),
 	.wants = connections_wants,

@@ -370,6 +370,7 @@ static void done_events(void *self)
 const struct analysis_ops analysis_events = {
 	.name = "events",
 	.title = "Trace events",
+	.tables = "events",
 	.summary = "every trace event, line for line as trace-cmd report prints it",
 	.endless = true,
 	.self_bytes = sizeof(struct events),

@@ -271,7 +271,7 @@ static void see_log(void *self, const struct log_line *line)
 	struct logline l;
 	uint64_t span;
 
-	if (!logline_parse(line->text, line->bytes, line->facility == 0, &l) ||
+	if (!logline_parse(line->text, line->bytes, !line->foreign, &l) ||
 	    l.kind != LOGLINE_HEARTBEAT_DELAY || !l.has_number || l.number < 0)
 		return;
 	span = min_of((uint64_t)l.number, UINT64_C(1000000)) * NSEC_PER_SEC;
@@ -608,6 +608,7 @@ static const struct event_want wants[] = {
 const struct analysis_ops analysis_heartbeats = {
 	.name = "heartbeats",
 	.title = "Heartbeats of the quorum",
+	.tables = "intervals gaps terms",
 	.summary = "time between heartbeats by sender and receiver, gaps, elections and terms",
 	.self_bytes = sizeof(struct heartbeats),
 	.wants = wants,

@@ -383,6 +383,7 @@ static void pass_log(void *self, const struct log_line *line)
 const struct analysis_ops analysis_loss = {
 	.name = "loss",
 	.title = "What is missing",
+	.tables = "losses unread totals",
 	.summary = "the ledger: what each source lost, when and why; what cannot be read now",
 	.self_bytes = sizeof(struct loss),
 	.open = open_loss,

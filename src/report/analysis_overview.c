@@ -292,7 +292,7 @@ static void keep_flag(struct overview *o, const struct log_line *l, enum logline
 
 static bool is_of_scoutfs(const struct log_line *l)
 {
-	return l->facility == 0 && str_starts(l->text, "scoutfs");
+	return !l->foreign && str_starts(l->text, "scoutfs");
 }
 
 static void see_log(void *self, const struct log_line *l)
@@ -301,7 +301,7 @@ static void see_log(void *self, const struct log_line *l)
 	struct logline parsed = {0};
 	bool known, flag;
 
-	known = logline_parse(l->text, l->bytes, l->facility == 0, &parsed);
+	known = logline_parse(l->text, l->bytes, !l->foreign, &parsed);
 	flag = known || is_of_scoutfs(l) || l->level <= LEVEL_ERROR;
 	if (l->ns < o->from_ns || l->ns > o->to_ns)
 		return;
@@ -668,6 +668,7 @@ static void overview_done(void *self)
 const struct analysis_ops analysis_overview = {
 	.name = "overview",
 	.title = "Overview",
+	.tables = "marks flags near_series near_latency series latency events",
 	.summary = "the recording in a few hundred steps: what the timeline of --html shows",
 	.self_bytes = sizeof(struct overview),
 	.wants = wants,

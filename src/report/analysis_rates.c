@@ -345,6 +345,7 @@ static void done_rates(void *self)
 const struct analysis_ops analysis_rates = {
 	.name = "rates",
 	.title = "Rates",
+	.tables = "events messages quorum",
 	.summary = "events a second by name, messages a second by command",
 	.self_bytes = sizeof(struct rates),
 	.open = open_rates,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Report `timeline`: everything in the order in which it happened: trace events, messages between
- * scoutfs nodes, quorum datagrams, lines of the kernel log, and what the recorder itself noted.
+ * scoutfs nodes, quorum datagrams, lines of the kernel log, files about the host when they were
+ * collected, and what the recorder itself noted.
  *
  * Rows are shown as they come. What the recorder noted (the trigger, what was suspicious, what was
  * lost) is in the manifest: it is sorted first and put in where the stream passes it. Heartbeats
@@ -301,6 +302,29 @@ static void log_row(void *self, const struct log_line *l)
 	end_row(a, l->level <= 3 ? ROW_BAD : l->level == 4 ? ROW_WARNING : ROW_PLAIN);
 }
 
+/* ---- files about the host ---- */
+
+static void context_row(void *self, const struct context_file *f)
+{
+	struct timeline *a = self;
+	const char *words = "";
+	char size[32];
+
+	if (!strcmp(f->status, "cut"))
+		words = ", cut there";
+	else if (!strcmp(f->status, "partial"))
+		words = ", not all of it";
+	begin_row(a, f->ns, "context");
+	table_textf(a->table, "%s/%s", f->moment, f->name);
+	if (context_file_is_missing(f))
+		table_textf(a->table, "%s: not collected%s%s", f->how, *f->why ? ": " : "", f->why);
+	else
+		table_textf(a->table, "%s: %s%s%s%s", f->how,
+			    format_bytes(f->bytes, size, sizeof(size)), words, *f->why ? ": " : "",
+			    f->why);
+	end_row(a, ROW_PLAIN);
+}
+
 /* ---- what the recorder noted ---- */
 
 static void add_mark(struct timeline *a, const struct mark *m)
@@ -423,6 +447,9 @@ static int result_timeline(void *self, struct report_out *out, struct err *e)
 		table_note(a->table,
 			   "Heartbeats between more than %d pairs of nodes are shown all.",
 			   PAIRS_MAX);
+	if (a->rec->context.guessed)
+		table_note(a->table, "When the files of context/ were collected is not in this "
+				     "recording: they stand where that began.");
 	if (a->mark_count == MARKS_MAX)
 		report_lacks(out, "Of what the recorder noted only the first %d are shown.",
 			     MARKS_MAX);
@@ -441,6 +468,7 @@ static void done_timeline(void *self)
 const struct analysis_ops analysis_timeline = {
 	.name = "timeline",
 	.title = "Timeline",
+	.tables = "timeline",
 	.summary = "events, messages, heartbeats and log lines in the order in which they happened",
 	.endless = true,
 	.self_bytes = sizeof(struct timeline),
@@ -452,6 +480,7 @@ const struct analysis_ops analysis_timeline = {
 	.end = end,
 	.datagram = datagram,
 	.log = log_row,
+	.context = context_row,
 	.result = result_timeline,
 	.done = done_timeline,
 };

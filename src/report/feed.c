@@ -2,7 +2,8 @@
 /*
  * All sources in time order.
  *
- * Called by report.c, once. Packets and kernel log are few: they are read a record at a time, here.
+ * Called by report.c, once. Packets and kernel log are few: they are read a record at a time, here;
+ * the files about the host are a list already.
  * Between two of them the trace feed hands over its millions without asking (trace_feed.c). An
  * event goes straight to the functions that asked for its type, with the fields they named already
  * looked up: a table made once, since ids and formats differ between kernels.
@@ -54,6 +55,13 @@ struct log_source {
 	uint64_t done_bytes;
 };
 
+struct context_source {
+	bool wanted;
+	size_t next; /* of the recording's files */
+	bool have;
+	const struct context_file *file;
+};
+
 struct feed {
 	const struct feed_config *config;
 	const struct recording *rec;
@@ -70,12 +78,13 @@ struct feed {
 
 	struct packet_source packets;
 	struct log_source log;
+	struct context_source context;
 	uint64_t all_bytes;
 };
 
 const char *feed_source_name(enum feed_source s)
 {
-	static const char *const names[] = {"trace events", "packets", "kernel log"};
+	static const char *const names[] = {"trace events", "packets", "kernel log", "context"};
 
 	return s < FEED_SOURCES ? names[s] : "?";
 }
@@ -545,7 +554,12 @@ static bool take_line(struct feed *f, char *line, size_t n)
 		return false;
 	}
 	l->line = (struct log_line){
-		.level = k.level, .facility = k.facility, .text = k.text, .bytes = k.text_bytes};
+		.level = k.level,
+		.facility = k.facility,
+		.foreign = k.facility != 0 && !f->rec->any_facility,
+		.text = k.text,
+		.bytes = k.text_bytes,
+	};
 	if (!clocks_mono_of_real(&f->rec->clocks, real, l->near_ns, &l->line.ns))
 		l->line.ns = real;
 	return l->line.ns >= f->config->from_ns && l->line.ns <= f->config->to_ns;
@@ -579,6 +593,37 @@ static void take_log(struct feed *f)
 		c->ops->log(c->self, &f->log.line);
 }
 
+/* ---- context ---- */
+
+static bool wants_context(const struct feed *f)
+{
+	EACH_CLIENT(f, c)
+	if (c->ops->context)
+		return true;
+	return false;
+}
+
+/* The next file of the window into .file, or .have is false. */
+static void next_context(struct feed *f)
+{
+	const struct context_index *index = &f->rec->context;
+	struct context_source *s = &f->context;
+
+	s->have = false;
+	while (s->wanted && !s->have && s->next < index->count) {
+		s->file = &index->files[s->next++];
+		s->have = s->file->ns >= f->config->from_ns && s->file->ns <= f->config->to_ns;
+	}
+}
+
+static void take_context(struct feed *f)
+{
+	f->result->context_files++;
+	EACH_CLIENT(f, c)
+	if (c->ops->context)
+		c->ops->context(c->self, f->context.file);
+}
+
 /* ---- the pass ---- */
 
 static int open_sources(struct feed *f, struct err *e)
@@ -595,6 +640,7 @@ static int open_sources(struct feed *f, struct err *e)
 		doing(f, FEED_LOG);
 		r = open_log(f, e);
 	}
+	f->context.wanted = wants_context(f) && !(f->config->left_out & 1U << FEED_CONTEXT);
 	if (r == 0 && f->trace) {
 		struct trace_feed_totals t;
 
@@ -607,39 +653,66 @@ static int open_sources(struct feed *f, struct err *e)
 	return r;
 }
 
+/* Which of the few comes next, and when; FEED_TRACE: none is left. */
+static enum feed_source earliest(const struct feed *f, uint64_t *ret_ns)
+{
+	enum feed_source found = FEED_TRACE;
+
+	*ret_ns = UINT64_MAX;
+	if (f->packets.have) {
+		found = FEED_PACKETS;
+		*ret_ns = f->packets.ns;
+	}
+	if (f->log.have && (!found || f->log.line.ns < *ret_ns)) {
+		found = FEED_LOG;
+		*ret_ns = f->log.line.ns;
+	}
+	if (f->context.have && (!found || f->context.file->ns < *ret_ns)) {
+		found = FEED_CONTEXT;
+		*ret_ns = f->context.file->ns;
+	}
+	return found;
+}
+
+/* Show the record of @s that is next, and look for the one behind it. */
+static void take_next(struct feed *f, enum feed_source s)
+{
+	doing(f, s);
+	if (s == FEED_PACKETS) {
+		take_packet(f);
+		next_packet(f);
+	} else if (s == FEED_LOG) {
+		take_log(f);
+		next_line(f);
+	} else {
+		take_context(f);
+		next_context(f);
+	}
+	if (++f->since_progress >= PROGRESS_EVERY)
+		progress(f);
+}
+
 static int merge(struct feed *f, struct err *e)
 {
-	struct packet_source *p = &f->packets;
-	struct log_source *l = &f->log;
+	enum feed_source s;
+	uint64_t ns;
 	int r = 0;
 
 	next_packet(f);
 	next_line(f);
-	while (r == 0 && (p->have || l->have)) {
-		bool packet = p->have && (!l->have || p->ns <= l->line.ns);
-
-		r = run_trace(f, packet ? p->ns : l->line.ns, e);
-		if (r < 0)
-			break;
-		if (packet) {
-			doing(f, FEED_PACKETS);
-			take_packet(f);
-			next_packet(f);
-		} else {
-			doing(f, FEED_LOG);
-			take_log(f);
-			next_line(f);
-		}
-		if (++f->since_progress >= PROGRESS_EVERY)
-			progress(f);
+	next_context(f);
+	while (r == 0 && (s = earliest(f, &ns)) != FEED_TRACE) {
+		r = run_trace(f, ns, e);
+		if (r == 0)
+			take_next(f, s);
 	}
 	if (r == 0)
 		r = run_trace(f, UINT64_MAX, e);
 	if (r == 0 && f->own_tally)
 		flush_own_tally(f);
-	if (r == 0 && p->flow) {
+	if (r == 0 && f->packets.flow) {
 		doing(f, FEED_PACKETS);
-		tcpflow_finish(p->flow);
+		tcpflow_finish(f->packets.flow);
 	}
 	return r;
 }

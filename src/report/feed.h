@@ -8,7 +8,7 @@
 
 #include "analysis.h"
 
-enum feed_source { FEED_TRACE, FEED_PACKETS, FEED_LOG, FEED_SOURCES };
+enum feed_source { FEED_TRACE, FEED_PACKETS, FEED_LOG, FEED_CONTEXT, FEED_SOURCES };
 
 struct feed_client {
 	const struct analysis_ops *ops;
@@ -45,6 +45,7 @@ struct feed_result {
 	struct trace_feed_totals trace;
 	uint64_t packets, packets_unreadable; /* of another link layer, or cut too short */
 	uint64_t log_lines, log_unreadable;
+	uint64_t context_files;
 	uint64_t chunks_damaged; /* of packets and the kernel log */
 	struct err packets_why;	 /* why packets ended early, if they did */
 	struct tcpflow_stats flow;

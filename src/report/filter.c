@@ -20,7 +20,11 @@
 #define IDLE "<idle>" /* as trace-cmd calls pid 0, which no list of names has */
 
 static const char *const source_words[FEED_SOURCES] = {
-	[FEED_TRACE] = "trace", [FEED_PACKETS] = "packets", [FEED_LOG] = "log"};
+	[FEED_TRACE] = "trace",
+	[FEED_PACKETS] = "packets",
+	[FEED_LOG] = "log",
+	[FEED_CONTEXT] = "context",
+};
 
 /* Parsing. */
 
@@ -156,7 +160,8 @@ static int parse_source(struct report_filter *f, struct err *e)
 			return 0;
 		}
 	}
-	return err_set(e, -EINVAL, "--source: '%s' is none of: trace, packets, log", f->text);
+	return err_set(e, -EINVAL, "--source: '%s' is none of: trace, packets, log, context",
+		       f->text);
 }
 
 /* Is it one? It is parsed again where it is used. */

@@ -44,11 +44,15 @@ void out_write(struct report_document *d, size_t more_than)
 	text_reset(&d->text);
 }
 
+/** out_begin() - begin a report of which the @only_count tables @only are wanted; 0: all */
 void out_begin(struct report_out *out, struct report_document *document,
-	       const struct analysis_ops *ops, const char *only)
+	       const struct analysis_ops *ops, const char *const *only, size_t only_count)
 {
-	*out = (struct report_out){
-		.document = document, .ops = ops, .only = only, .first = !document->count++};
+	*out = (struct report_out){.document = document,
+				   .ops = ops,
+				   .only = only,
+				   .only_count = only_count,
+				   .first = !document->count++};
 	table_init(&out->notes, "notes", "", NULL, 0);
 }
 
@@ -94,10 +98,13 @@ struct table *report_table(struct report_out *out, const char *name, const char 
 
 static bool is_wanted(struct report_out *out, const struct table *t)
 {
-	if (out->only && strcmp(out->only, t->name) != 0)
-		return false;
-	out->found = true;
-	return true;
+	for (size_t i = 0; i < out->only_count; i++) {
+		if (strcmp(out->only[i], t->name) != 0)
+			continue;
+		out->found[i] = true;
+		return true;
+	}
+	return !out->only_count;
 }
 
 static void begin_report(struct report_out *out)
@@ -144,7 +151,9 @@ void report_text(struct report_out *out, const char *bytes, size_t n)
 
 	if (!out->plain && d->view.reports)
 		begin_report(out);
-	out->plain = out->found = true;
+	out->plain = true;
+	/* Lines are what such a report has instead of its table. */
+	memset(out->found, true, sizeof(out->found));
 	if (n < WRITE_BYTES) {
 		text_add(&d->text, bytes, n);
 		out_write(d, WRITE_BYTES);
@@ -178,14 +187,13 @@ void report_lacks(struct report_out *out, const char *fmt, ...)
 	out->lacks = true;
 }
 
-static int no_such_table(const struct report_out *out, struct err *e)
+/* Not each recording has what each table is about. */
+static void note_missing(struct report_out *out)
 {
-	CLEANUP(text_free) struct text names = {0};
-
-	for (size_t i = 0; i < out->count; i++)
-		text_printf(&names, "%s%s", i ? ", " : "", out->tables[i]->name);
-	return err_set(e, -EINVAL, "the report '%s' has no table '%s'; it has: %s", out->ops->name,
-		       out->only, text_c(&names));
+	for (size_t i = 0; i < out->only_count && !out->failed; i++)
+		if (!out->found[i])
+			report_note(out, "There is nothing for the table '%s' in this recording.",
+				    out->only[i]);
 }
 
 /* Did its limit cut a table that would have been shown as its rows came? */
@@ -200,7 +208,7 @@ static bool is_cut(const struct report_out *out)
 /**
  * out_end() - show what is left to show of a report
  *
- * Return: 0; -EINVAL when the one table that was wanted is not among its tables; -ENOMEM.
+ * Return: 0; -ENOMEM.
  */
 int out_end(struct report_out *out, struct err *e)
 {
@@ -220,8 +228,7 @@ int out_end(struct report_out *out, struct err *e)
 		view_table(view, out->tables[i]);
 		out_write(out->document, WRITE_BYTES);
 	}
-	if (out->only && !out->found && !out->failed)
-		return no_such_table(out, e);
+	note_missing(out);
 	out->failed |= !table_ok(&out->notes);
 	view_report_end(view, !out->lacks, out->notes.notes, out->notes.note_count);
 	return out->failed ? err_nomem(e) : 0;

@@ -9,6 +9,8 @@
 #include "sandbox.h"
 #include "view.h"
 
+#define OUT_TABLES_MAX 16 /* of one report, by name */
+
 /* Of the whole document. */
 struct report_document {
 	struct view view;
@@ -25,19 +27,20 @@ struct report_document {
 struct report_out {
 	struct report_document *document;
 	const struct analysis_ops *ops;
-	const char *only;      /* the one table that is wanted; NULL: all */
-	struct table **tables; /* owned; in the order in which they were made */
+	const char *const *only; /* the tables that are wanted; borrowed */
+	size_t only_count;	 /* 0: all */
+	struct table **tables;	 /* owned; in the order in which they were made */
 	size_t count;
 	struct table notes; /* of the report, as notes of a table without columns */
 	bool first;	    /* of the document: its rows may be shown as they come */
 	bool begun, lacks, failed;
-	struct table *flowing; /* the table whose rows are shown as they come */
-	bool found;	       /* .only is there */
-	bool plain;	       /* shown as lines: without a title of its own */
+	struct table *flowing;	    /* the table whose rows are shown as they come */
+	bool found[OUT_TABLES_MAX]; /* of .only, those that there are */
+	bool plain;		    /* shown as lines: without a title of its own */
 };
 
 void out_begin(struct report_out *out, struct report_document *document,
-	       const struct analysis_ops *ops, const char *only);
+	       const struct analysis_ops *ops, const char *const *only, size_t only_count);
 int out_end(struct report_out *out, struct err *e);
 void out_done(struct report_out *out);
 void out_write(struct report_document *d, size_t more_than);

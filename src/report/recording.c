@@ -111,6 +111,23 @@ static void read_stop(struct recording *r)
 	r->has_server = wire_addr_parse(ip, (uint16_t)strtoul(colon + 1, NULL, 10), &r->server);
 }
 
+/* Was the recorder told to take what programs write into the log for the kernel's? */
+static bool takes_any_facility(const struct json_value *manifest)
+{
+	static const char option[] = "--log-facility";
+	const struct json_value *args = json_get(manifest, "command_line");
+	bool before = false;
+
+	for (const struct json_value *a = args ? args->child : NULL; a; a = a->next) {
+		const char *s = a->type == JSON_STRING ? a->str : "";
+
+		if ((before && !strcmp(s, "any")) || !strcmp(s, "--log-facility=any"))
+			return true;
+		before = !strcmp(s, option);
+	}
+	return false;
+}
+
 static void read_span(struct recording *r)
 {
 	const struct bundle_stream *streams;
@@ -156,7 +173,11 @@ int recording_open(const struct bundle *b, struct recording *ret, struct err *e)
 	if (r < 0)
 		return r;
 	read_stop(ret);
+	ret->any_facility = takes_any_facility(bundle_manifest(b));
 	read_span(ret);
+	r = context_index_load(b, &ret->context, e);
+	if (r < 0)
+		return r;
 	r = read_trace(ret, &ret->trace_why);
 	ret->has_trace = r == 0;
 	return r == -ENOMEM ? err_nomem(e) : 0;
@@ -168,6 +189,7 @@ void recording_done(struct recording *r)
 	tracedat_tail_done(&r->tail);
 	tracedat_head_done(&r->head);
 	free(r->comms);
+	context_index_done(&r->context);
 	text_free(&r->prologue);
 	clocks_done(&r->clocks);
 	*r = (struct recording){0};

@@ -12,6 +12,7 @@
 
 #include "bundle.h"
 #include "clocks.h"
+#include "context_index.h"
 
 struct comm {
 	uint32_t pid;
@@ -44,6 +45,10 @@ struct recording {
 	uint64_t trigger_ns;
 	const char *trigger, *trigger_text; /* "" when there is none */
 	uint64_t first_ns, last_ns;	    /* of everything but the kernel log's backlog */
+	/* The recorder took what programs write into the log for the kernel's, as in rehearsals:
+	 * --log-facility any. */
+	bool any_facility;
+	struct context_index context;
 	bool has_server;
 	struct wire_addr server;
 };

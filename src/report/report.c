@@ -32,8 +32,9 @@
 
 struct wish {
 	const struct analysis_ops *ops;
-	const char *table; /* NULL: all */
-	bool left_out;	   /* its analysis killed a child before */
+	const char *tables[OUT_TABLES_MAX]; /* those that are wanted */
+	size_t table_count;		    /* 0: all */
+	bool left_out;			    /* its analysis killed a child before */
 };
 
 struct run {
@@ -59,15 +60,63 @@ struct run {
 
 /* Which reports. */
 
+/* Is @name one of the words of @list? */
+static bool is_word_of(const char *name, const char *list)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = list; at && *at; at += strspn(at, " ")) {
+		size_t word = strcspn(at, " ");
+
+		if (word == n && !strncmp(at, name, n))
+			return true;
+		at += word;
+	}
+	return false;
+}
+
+static int no_such_table(const struct analysis_ops *ops, const char *name, struct err *e)
+{
+	CLEANUP(text_free) struct text names = {0};
+
+	for (const char *at = ops->tables; *at; at += strspn(at, " ")) {
+		size_t word = strcspn(at, " ");
+
+		text_printf(&names, "%s%.*s", names.len ? ", " : "", (int)word, at);
+		at += word;
+	}
+	return err_set(e, -EINVAL, "the report '%s' has no table '%s'; it has: %s", ops->name, name,
+		       text_c(&names));
+}
+
+/* Of a report that is wished for one more table. */
+static int add_table(struct wish *w, const char *table, struct err *e)
+{
+	bool twice = !table || !w->table_count;
+
+	for (size_t i = 0; !twice && i < w->table_count; i++)
+		twice = !strcmp(w->tables[i], table);
+	if (twice)
+		return err_set(e, -EINVAL, "the report '%s' is named twice", w->ops->name);
+	if (w->table_count == OUT_TABLES_MAX)
+		return err_set(e, -EINVAL, "more than %d tables of one report", OUT_TABLES_MAX);
+	w->tables[w->table_count++] = table;
+	return 0;
+}
+
+/* @table NULL: all of them. */
 static int add_wish(struct run *run, const struct analysis_ops *ops, const char *table,
 		    struct err *e)
 {
+	if (table && ops->tables && !is_word_of(table, ops->tables))
+		return no_such_table(ops, table, e);
 	for (size_t i = 0; i < run->wish_count; i++)
 		if (run->wishes[i].ops == ops)
-			return err_set(e, -EINVAL, "the report '%s' is named twice", ops->name);
+			return add_table(&run->wishes[i], table, e);
 	if (run->wish_count == REPORTS_MAX)
 		return err_set(e, -EINVAL, "more than %d reports at once", REPORTS_MAX);
-	run->wishes[run->wish_count++] = (struct wish){.ops = ops, .table = table};
+	run->wishes[run->wish_count++] =
+		(struct wish){.ops = ops, .tables = {table}, .table_count = table != NULL};
 	return 0;
 }
 
@@ -170,7 +219,8 @@ size_t report_list(const struct report_row **ret)
 	static struct report_row rows[REPORTS_MAX];
 
 	for (size_t i = 0; i < min_of(analysis_count, (size_t)REPORTS_MAX); i++)
-		rows[i] = (struct report_row){analysis_list[i]->name, analysis_list[i]->summary};
+		rows[i] = (struct report_row){analysis_list[i]->name, analysis_list[i]->summary,
+					      analysis_list[i]->tables};
 	*ret = rows;
 	return min_of(analysis_count, (size_t)REPORTS_MAX);
 }
@@ -348,7 +398,7 @@ static void say_making(struct run *run, const struct wish *w)
 static int open_maker(struct run *run, struct wish *w, struct maker *ret, struct err *e)
 {
 	*ret = (struct maker){.wish = w};
-	out_begin(&ret->out, &run->document, w->ops, w->table);
+	out_begin(&ret->out, &run->document, w->ops, w->tables, w->table_count);
 	ret->self = calloc(1, max_of(w->ops->self_bytes, (size_t)1));
 	if (!ret->self)
 		return err_nomem(e);

@@ -58,6 +58,8 @@ static void tell_trigger(const struct verdict *v, const struct story *s, struct 
 		if (stop)
 			text_printf(&fired, "; ended by %s (%s)", json_get_str(stop, "reason", "?"),
 				    json_get_str(stop, "text", "?"));
+		else if (v->at_known)
+			text_str(&fired, "; what is here ends");
 	}
 	if (v->at_known)
 		say_when(&fired, v, v->at_ns);
@@ -295,6 +297,23 @@ static void tell_streams(const struct verdict *v, struct table *t)
 	}
 }
 
+/* Files about the host: how many, and how many that could not be had, which loses nothing. */
+static void tell_context(const struct verdict *v, struct table *t)
+{
+	const struct context_index *c = &v->rec->context;
+
+	if (!c->count)
+		return;
+	table_row(t);
+	table_text(t, "context");
+	put_offset(v, t, c->files[0].ns, v->at_known);
+	put_offset(v, t, c->files[c->count - 1].ns, v->at_known);
+	table_u64(t, c->count - c->missing);
+	table_none(t);
+	if (c->missing)
+		table_textf(t, "%zu not to be had", c->missing);
+}
+
 static void note_losses(const struct verdict *v, struct table *t)
 {
 	const struct feed_result *f = v->rec->feed;
@@ -336,6 +355,7 @@ static void tell_completeness(const struct verdict *v, struct report_out *out)
 		tell_source(v, t, s);
 	if (!list)
 		tell_streams(v, t);
+	tell_context(v, t);
 	note_losses(v, t);
 }
 

@@ -170,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	rec.trigger_text = text;
 	for (int i = 0; i < 2; i++) {
 		selves[i] = calloc(1, ops[i]->self_bytes);
-		out_begin(&outs[i], &document, ops[i], NULL);
+		out_begin(&outs[i], &document, ops[i], NULL, 0);
 		MUST(selves[i] &&
 		     ops[i]->open(selves[i], &rec,
 				  &(struct analysis_options){.limit = 20, .to_ns = UINT64_MAX},

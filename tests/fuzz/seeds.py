@@ -165,6 +165,12 @@ def printing(formats):
     put("tracedat_read", "tail", b"\1" + tail)
 
 
+def context():
+    for n, line in enumerate((b"uname.txt              ok             68 bytes     12 ms  @817.003412  uname -a",
+                              b"modules.txt            failed         58 bytes      0 ms  /proc/modules")):
+        put("context", "line-%d" % n, line)
+
+
 def kmsg():
     lines = []
     for name in ("fence-leader", "triggers"):
@@ -436,6 +442,7 @@ def bundles(header, event_header, formats, pages):
 ring_pages = ring()
 header_page, header_event, event_formats = layout(ring_pages)
 tracedat(header_page, header_event, event_formats)
+context()
 kmsg()
 packets()
 streams()

@@ -67,7 +67,7 @@ fits() { COLUMNS=80 gives 0 "$bundle" about && ! grep -q '.\{81\}' "$work/out"; 
 ok "it fits 80 columns" fits
 json() {
 	gives 0 "$bundle" about --json && silent_err &&
-		jq -S '.reports.about.tables.sources.rows | map({source, records, lost, first_ns, last_ns})' "$work/out" >"$work/got" &&
+		jq -S '.reports.about.tables.sources.rows | map(select(.source != "context") | {source, records, lost, first_ns, last_ns})' "$work/out" >"$work/got" &&
 		jq -S '[.sources[] | select(.member) | {source: .name, records, lost, first_ns: .first_monotonic_ns,
 			last_ns: .last_monotonic_ns}]' "$manifest" >"$work/want" && diff "$work/want" "$work/got"
 }
@@ -110,7 +110,9 @@ ok "packed again by others" repacked
 ok "no bundle" refuses "BUNDLE"
 ok "a report that there is not" refuses "did you mean 'about'?" "$bundle" abuot
 ok "a table that there is not" refuses "it has: recording" "$bundle" about.nothing
+ok "a table of a report whose name is not whole" refuses "did you mean 'rpc'" "$bundle" rcp.latency
 ok "a report twice" refuses "twice" "$bundle" about about.sources
+ok "a table twice" refuses "twice" "$bundle" about.sources loss about.sources
 ok "an event that the recording has not" refuses "no event" "$bundle" --event scoutfs:nothing
 ok "a process that the recording has not" refuses "no process" "$bundle" --comm nothing
 filtered_out() { # WORDS ARG...
@@ -160,6 +162,23 @@ gone() {
 	{ [ "$status" = 0 ] || [ "$status" = 141 ]; } && silent_err
 }
 ok "a reader that leaves is none" gone
+tables() { # The tables that a report of all makes are those of the list, and the page on the program names the same.
+	gives 0 --list-reports --json && jq -r '.reports[] | .name as $r | .tables[] | "\($r).\(.)"' "$work/out" | sort >"$work/listed" &&
+		gives 0 "$bundle" $(jq -r '.reports[].name' "$work/out") --limit 1 --to -25s --json &&
+		jq -r '.reports | to_entries[] | .key as $r | .value.tables | keys[] | "\($r).\(.)"' "$work/out" | sort >"$work/made" &&
+		[ "$(wc -l <"$work/made")" -gt 30 ] && [ -z "$(comm -13 "$work/listed" "$work/made")" ] &&
+		awk '/^\.Sh/ {on = /REPORT NAMES/} !on {next} /^\.It Cm/ {report = $3; tables = 0} /[Tt]ables?:$/ {tables = 1; next}
+			/^\.Cm/ && tables {for (i = 2; i <= NF; i++) if ($i ~ /^[a-z_]+$/) print report "." $i}' \
+			"$(dirname "$0")/../../man/scoutfs-trace-report.1" | sort >"$work/page" && diff "$work/listed" "$work/page"
+}
+ok "the tables of the list are those that are made, and those of the page" tables
+several() {
+	gives 0 "$bundle" loss.totals about.sources about.recording loss.unread --json &&
+		[ "$(jq -c '.reports | map_values(.tables | keys)' "$work/out")" = '{"loss":["totals","unread"],"about":["recording","sources"]}' ]
+}
+ok "several tables of a report" several
+absent() { gives 0 "$bundle" about.suspects --json && jq -e '.reports.about.notes | any(contains("about.suspects") or contains("suspects"))' "$work/out" >/dev/null; }
+ok "a table that this recording has nothing for is no mistake" absent
 list() { gives 0 --list-reports && prints "about " && gives 0 --list-reports --json && jq -e '.reports | any(.name == "about")' "$work/out" >/dev/null; }
 ok "the list of reports" list
 completes() { "$bin" --completion=bash >"$work/completion" && bash -c '. "$1"
@@ -167,6 +186,54 @@ completes() { "$bin" --completion=bash >"$work/completion" && bash -c '. "$1"
 	_scoutfs_trace "$2" ab x.tar.zst
 	[ "${COMPREPLY[*]}" = about ]' bash "$work/completion" "$bin"; }
 ok "bash completes the names of reports" completes
+completes_table() { bash -c '. "$1"
+	COMP_WORDS=("$2" report x.tar.zst about.su) COMP_CWORD=3
+	_scoutfs_trace "$2" about.su x.tar.zst
+	[ "${COMPREPLY[*]}" = about.suspects ]' bash "$work/completion" "$bin"; }
+ok "and of their tables" completes_table
+
+# A rehearsal: the log's lines are a program's, and the recorder was told to take them for the kernel's.
+
+rehearsal() { # FACILITY OPTION: how many of the lines that mean something are seen, by report
+	rm -rf "$work/rehearsal" && cp -r "$folder" "$work/rehearsal" && sed -i "s/\] kern\./] $1./" "$work/rehearsal/kernel.log" &&
+		jq --arg facility "$2" '.command_line = ["scoutfs-trace", "--log-facility", $facility]' "$manifest" >"$work/rehearsal/manifest.json" &&
+		gives 0 "$work/rehearsal" connections.steps overview.flags verdict.sequence --json --limit 0 &&
+		jq -r '.reports | (.connections.tables.steps.rows | map(select(.place == "kernel log")) | length),
+			(.verdict.tables.sequence.rows | map(select(.source == "log")) | length),
+			(.overview.tables.flags.rows | map(select(.text | startswith("scoutfs"))) | length)' "$work/out" | xargs
+}
+rehearses() {
+	[ "$(rehearsal kern kernel)" = "$(rehearsal user any)" ] && ! rehearsal user any | grep -q '\<0\>' &&
+		[ "$(rehearsal user kernel)" = "0 0 $(grep -cE '\] user\.(emerg|alert|crit|err) [0-9]+ scoutfs' "$work/rehearsal/kernel.log")" ]
+}
+ok "lines of a rehearsal count in every report, those of programs otherwise in none but as errors of anybody" rehearses
+
+# Files about the host, beside what awk makes of their INDEX.
+
+cp -r "$folder" "$work/host" && mkdir -p "$work/host/context/start" "$work/host/context/end"
+second=$(jq '.stop.monotonic_ns / 1000000000 | floor' "$manifest")
+printf '%-22s %-8s %8u bytes %6u ms  @%u.%06u  %s\n' uname.txt ok 68 12 $((second - 30)) 250000 'uname -a' \
+	modules.txt failed 50 0 $((second - 30)) 500000 /proc/modules >"$work/host/context/start/INDEX"
+printf '%-22s %-8s %8u bytes %6u ms  @%u.%06u  %s\n' ps.txt cut 1048576 40 $((second + 1)) 7 'ps -e' >"$work/host/context/end/INDEX"
+echo "# not collected: no way" >"$work/host/context/start/modules.txt"
+context() {
+	gives 0 "$work/host" timeline --source context --format csv &&
+		python3 -c 'import csv, sys
+for row in csv.DictReader(open(sys.argv[1], newline="")):
+    if row["source"] == "context": print(row["time_ns"], row["where"], row["what"])' "$work/out" >"$work/got" &&
+		awk '{split(substr($7, 2), t, "."); folder = FILENAME; sub(".*context/", "", folder); sub("INDEX", "", folder)
+			what = $2 == "ok" ? ": 68 B" : $2 == "cut" ? ": 1 MiB, cut there" : ": not collected: no way"
+			print t[1] t[2] "000", folder $1, $8 ($9 ? " " $9 : "") what}' \
+			"$work/host/context/start/INDEX" "$work/host/context/end/INDEX" >"$work/want" && diff "$work/want" "$work/got"
+}
+ok "the timeline has the files about the host" context
+counted() {
+	gives 0 "$work/host" about.sources verdict.completeness --json &&
+		[ "$(jq -r '.reports.about.tables.sources.rows[] | select(.source == "context") | .records, .first_ns, .last_ns' "$work/out" | xargs)" = \
+			"2 $((second - 30))250000000 $((second + 1))000007000" ] &&
+		[ "$(jq -r '.reports.verdict.tables.completeness.rows[] | select(.source == "context") | .remark' "$work/out")" = "1 not to be had" ]
+}
+ok "and so do the tables of sources" counted
 
 echo "# $passed passed, $failed failed"
 [ $failed = 0 ]

@@ -205,7 +205,7 @@ static inline int kit_try_open(const struct analysis_ops *ops)
 	kit.result = false;
 	kit.document = (struct report_document){.fd = STDOUT_FILENO, .e = &kit.err};
 	view_begin(&kit.document.view, &(struct view_settings){0}, &kit.document.text);
-	out_begin(&kit.out, &kit.document, ops, NULL);
+	out_begin(&kit.out, &kit.document, ops, NULL, 0);
 	return ops->open ? ops->open(kit.self, &kit.rec, &kit.options, &kit.out, &kit.err) : 0;
 }
 

@@ -117,7 +117,7 @@ static void for_programs_they_are_rows(void)
 	kit_done();
 	kit.self = calloc(1, analysis_events.self_bytes);
 	kit.document.view.settings.format = REPORT_JSON;
-	out_begin(&kit.out, &kit.document, &analysis_events, NULL);
+	out_begin(&kit.out, &kit.document, &analysis_events, NULL, 0);
 	CHECK_EQ(analysis_events.open(kit.self, &kit.rec, &kit.options, &kit.out, &kit.err), 0);
 	kit_event("scoutfs_first_event", 1000000499, 3, 10, "number=1");
 	show_gap(1000000600, 1, 17);

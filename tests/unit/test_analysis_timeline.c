@@ -197,7 +197,35 @@ static void losses_are_told_in_their_place(void)
 	finish();
 }
 
+static void files_about_the_host_say_what_they_hold(void)
+{
+	struct context_file f = {.ns = S,
+				 .bytes = 68,
+				 .moment = "start",
+				 .name = "uname.txt",
+				 .status = "ok",
+				 .how = "uname -a",
+				 .why = ""};
+
+	setup();
+	kit_open(&analysis_timeline);
+	analysis_timeline.context(kit.self, &f);
+	f.status = "cut";
+	analysis_timeline.context(kit.self, &f);
+	f.status = "failed";
+	f.why = "uname is not installed";
+	analysis_timeline.context(kit.self, &f);
+	CHECK_EQ(kit_u64(rows(), 0, "time_ns"), S);
+	CHECK_STR(kit_str(rows(), 0, "source"), "context");
+	CHECK_STR(kit_str(rows(), 0, "where"), "start/uname.txt");
+	CHECK_STR(kit_str(rows(), 0, "what"), "uname -a: 68 B");
+	CHECK_STR(kit_str(rows(), 1, "what"), "uname -a: 68 B, cut there");
+	CHECK_STR(kit_str(rows(), 2, "what"), "uname -a: not collected: uname is not installed");
+	finish();
+}
+
 TEST_MAIN(TEST(the_trigger_stands_where_it_was),
 	  TEST(a_trigger_behind_everything_is_shown_too_but_not_outside_the_window),
 	  TEST(messages_say_what_they_are), TEST(of_heartbeats_only_pauses_and_changes_are_shown),
-	  TEST(a_short_window_shows_every_heartbeat), TEST(losses_are_told_in_their_place))
+	  TEST(a_short_window_shows_every_heartbeat), TEST(losses_are_told_in_their_place),
+	  TEST(files_about_the_host_say_what_they_hold))

@@ -68,6 +68,7 @@ static int show_count(void *self, struct report_out *out, struct err *e)
 
 static const struct analysis_ops report_count = {
 	.name = "count",
+	.tables = "n",
 	.title = "Count",
 	.summary = "counts",
 	.self_bytes = sizeof(struct count),
@@ -113,6 +114,7 @@ static void flow_event(void *self, const struct trace_event *e)
 
 static const struct analysis_ops report_flow = {
 	.name = "flow",
+	.tables = "rows",
 	.title = "Flow",
 	.summary = "rows",
 	.self_bytes = sizeof(struct flow),
