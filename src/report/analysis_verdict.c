@@ -61,12 +61,24 @@ static bool repeats(struct verdict *v, const struct log_line *line, const struct
 	return false;
 }
 
+/* As last_line() of verdict_who.c chooses: fences, and before the first of them what else ends. */
+static void count_fence(struct verdict *v, enum logline_kind kind)
+{
+	bool fence = logline_is_fence(kind);
+
+	if (v->rec->triggered || !(fence || (logline_is_final(kind) && !v->fence_seen)))
+		return;
+	v->fence_seen |= fence;
+	v->fences++;
+}
+
 static void keep_line(struct verdict *v, const struct log_line *line, const struct logline *l)
 {
 	struct verdict_line *k;
 
 	if (repeats(v, line, l))
 		return;
+	count_fence(v, l->kind);
 	if (line->ns > v->at_ns) {
 		if (v->later_count == VERDICT_LATER) {
 			v->lines_left_out++;
@@ -98,8 +110,7 @@ static void see_log(void *self, const struct log_line *line)
 	struct logline l;
 
 	see_time(v, line->ns);
-	if (logline_parse(line->text, line->bytes, line->facility == 0 || v->any_facility, &l) &&
-	    l.kind != LOGLINE_OTHER)
+	if (logline_parse(line->text, line->bytes, !line->foreign, &l) && l.kind != LOGLINE_OTHER)
 		keep_line(v, line, &l);
 }
 
@@ -132,7 +143,8 @@ static struct verdict_node *node(struct verdict *v, uint64_t rid, uint64_t fsid)
 
 	if (!n && rid && v->node_count < VERDICT_NODES) {
 		n = &v->nodes[v->node_count++];
-		*n = (struct verdict_node){.rid = rid, .slot = -1, .received_from = -1};
+		*n = (struct verdict_node){
+			.rid = rid, .slot = -1, .now.received_from = -1, .then.received_from = -1};
 	}
 	if (n && fsid)
 		n->fsid = fsid;
@@ -263,6 +275,11 @@ static void see_message(struct verdict *v, const struct wire_addr *from, const s
 		return;
 	t = swapped ? talk(v, to, from) : talk(v, from, to);
 	t->active_ns = max_of(t->active_ns, m->ns);
+	if (t->fence != v->fences) {
+		memcpy(t->packets_then, t->packets, sizeof(t->packets));
+		memcpy(t->events_then, t->events, sizeof(t->events));
+		t->fence = v->fences;
+	}
 	if (packets)
 		t->packets[swapped] = *m;
 	else
@@ -355,6 +372,11 @@ static void see_heartbeat(struct verdict *v, const struct datagram *d)
 			return;
 		b = &v->beats[v->beat_count++];
 		*b = (struct verdict_beat){.from = d->source, .to = d->destination};
+	}
+	if (b->fence != v->fences) {
+		b->then_ns = b->last_ns;
+		b->then_term = b->term;
+		b->fence = v->fences;
 	}
 	b->slot = d->quorum.from;
 	b->term = d->quorum.term;
@@ -466,6 +488,13 @@ static void see_destroy(void *self, const struct trace_event *e, event_fields f)
 
 enum { Q_FSID, Q_RID, Q_TERM, Q_TYPE, Q_NR };
 
+static void keep_pulse(const struct verdict *v, struct verdict_node *n)
+{
+	if (n->fence != v->fences)
+		n->then = n->now;
+	n->fence = v->fences;
+}
+
 static void see_quorum_sent(void *self, const struct trace_event *e, event_fields f)
 {
 	struct verdict *v = self;
@@ -478,8 +507,9 @@ static void see_quorum_sent(void *self, const struct trace_event *e, event_field
 		see_vote_request(v, false, 0, rid, number(e, f, Q_TERM), e->ns);
 	if (type != WIRE_HEARTBEAT || e->ns > v->at_ns || !n)
 		return;
-	n->sent_ns = e->ns;
-	n->led_term = number(e, f, Q_TERM);
+	keep_pulse(v, n);
+	n->now.sent_ns = e->ns;
+	n->now.led_term = number(e, f, Q_TERM);
 }
 
 static void see_quorum_received(void *self, const struct trace_event *e, event_fields f)
@@ -494,8 +524,9 @@ static void see_quorum_received(void *self, const struct trace_event *e, event_f
 	if (number(e, f, Q_TYPE) != WIRE_HEARTBEAT || e->ns > v->at_ns)
 		return;
 	(void)event_field_i64(f[Q_NR], e->data, e->bytes, &nr);
-	n->received_ns = e->ns;
-	n->received_from = nr >= 0 && nr < VERDICT_SLOTS ? (int)nr : -1;
+	keep_pulse(v, n);
+	n->now.received_ns = e->ns;
+	n->now.received_from = nr >= 0 && nr < VERDICT_SLOTS ? (int)nr : -1;
 }
 
 static void see_client_up(void *self, const struct trace_event *e, event_fields f)
@@ -561,24 +592,6 @@ static void see_slot_option(void *arg, const struct logline_mount *mount, const 
 		n->slot = (int)slot;
 }
 
-/* Was the recorder told to take what users write into the log for the kernel's, as in rehearsals?
- */
-static bool takes_any_facility(const struct json_value *manifest)
-{
-	static const char option[] = "--log-facility";
-	const struct json_value *args = json_get(manifest, "command_line");
-	bool before = false;
-
-	for (const struct json_value *a = args ? args->child : NULL; a; a = a->next) {
-		const char *s = a->type == JSON_STRING ? a->str : "";
-
-		if ((before && !strcmp(s, "any")) || !strcmp(s, "--log-facility=any"))
-			return true;
-		before = !strcmp(s, option);
-	}
-	return false;
-}
-
 static int open_verdict(void *self, const struct recording *rec, const struct analysis_options *o,
 			struct report_out *out, struct err *e)
 {
@@ -591,7 +604,6 @@ static int open_verdict(void *self, const struct recording *rec, const struct an
 			      .at_known = rec->trigger_ns != 0,
 			      .at_ns = rec->trigger_ns ? rec->trigger_ns : UINT64_MAX,
 			      .has_log = bundle_stream(rec->bundle, CHUNK_KMSG, 0) != NULL};
-	v->any_facility = takes_any_facility(v->manifest);
 	v->lines = calloc(VERDICT_LINES + VERDICT_LATER, sizeof(*v->lines));
 	v->talks = calloc(VERDICT_TALKS, sizeof(*v->talks));
 	v->buckets = calloc(VERDICT_BUCKETS, sizeof(*v->buckets));
@@ -618,6 +630,30 @@ static void verdict_done(void *self)
 	verdict_hung_done(&v->hung);
 }
 
+/* All was seen: what came last is what came last before the last fence. */
+static void look_back(struct verdict *v)
+{
+	for (size_t i = 0; v->fences && i < v->node_count; i++)
+		if (v->nodes[i].fence == v->fences)
+			v->nodes[i].now = v->nodes[i].then;
+	for (size_t i = 0; v->fences && i < v->beat_count; i++) {
+		struct verdict_beat *b = &v->beats[i];
+
+		if (b->fence != v->fences)
+			continue;
+		b->last_ns = b->then_ns;
+		b->term = b->then_term;
+	}
+	for (size_t i = 0; v->fences && i < v->talk_count; i++) {
+		struct verdict_talk *t = &v->talks[i];
+
+		if (t->fence != v->fences)
+			continue;
+		memcpy(t->packets, t->packets_then, sizeof(t->packets));
+		memcpy(t->events, t->events_then, sizeof(t->events));
+	}
+}
+
 static int tell_verdict(void *self, struct report_out *out, struct err *e)
 {
 	struct verdict *v = self;
@@ -626,6 +662,7 @@ static int tell_verdict(void *self, struct report_out *out, struct err *e)
 	/* A capture whose clock is not tied to anything: from its own last moment. */
 	if (!v->at_known)
 		v->at_ns = v->seen_ns;
+	look_back(v);
 	verdict_tell(v, out);
 	return 0;
 }
@@ -670,6 +707,7 @@ static const struct event_want wants[] = {
 const struct analysis_ops analysis_verdict = {
 	.name = "verdict",
 	.title = "Verdict",
+	.tables = "verdict sequence completeness next",
 	.summary = "who was fenced and why, what led to it, what is missing, where to look next",
 	.self_bytes = sizeof(struct verdict),
 	.wants = wants,

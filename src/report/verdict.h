@@ -40,8 +40,15 @@ struct verdict_message {
 struct verdict_talk {
 	struct wire_addr ends[2];
 	struct verdict_message packets[2], events[2];
-	uint64_t active_ns;
+	struct verdict_message packets_then[2], events_then[2]; /* see struct verdict.fences */
+	uint64_t active_ns, fence;
 	uint32_t next; /* index + 1 in the chain of its bucket */
+};
+
+/* The last heartbeats of a mount, from events. */
+struct verdict_pulse {
+	uint64_t sent_ns, received_ns, led_term;
+	int received_from; /* slot */
 };
 
 /* A mount, by its whole rid. */
@@ -53,9 +60,9 @@ struct verdict_node {
 	uint64_t greeted_ns; /* when it last said hello to a server, in packets */
 	uint64_t up_ns;	     /* when a server last took it in, in events */
 	/* Before the trigger, from events: the last heartbeat that it sent and that it received. */
-	uint64_t sent_ns, received_ns, led_term;
-	int slot;	   /* of the quorum; -1: not known */
-	int received_from; /* slot */
+	struct verdict_pulse now, then; /* then: see struct verdict.fences */
+	uint64_t fence;
+	int slot; /* of the quorum; -1: not known */
 };
 
 /* Heartbeats of a sender to a receiver, from packets, before the trigger. */
@@ -63,6 +70,7 @@ struct verdict_beat {
 	struct wire_addr from, to;
 	unsigned int slot;
 	uint64_t count, last_ns, term;
+	uint64_t then_ns, then_term, fence; /* see struct verdict.fences */
 };
 
 /* Votes that one asked for. */
@@ -93,7 +101,14 @@ struct verdict {
 	uint64_t at_ns;	  /* the trigger, or the end; UINT64_MAX while that is not known */
 	uint64_t seen_ns; /* the latest of all */
 	bool at_known;
-	bool has_log, any_facility;
+	bool has_log;
+	/*
+	 * Where nothing triggered, what came last before the last fence of the log is wanted, and
+	 * which fence is the last is known at the end only. So fences are counted, and what changes
+	 * behind one is kept as it was before (the names with "then"), once for each.
+	 */
+	uint64_t fences;
+	bool fence_seen; /* of those that count, one was a fence and not just a final line */
 
 	struct verdict_line
 		*lines; /* [VERDICT_LINES + VERDICT_LATER]: a ring, and what came after */

@@ -74,7 +74,8 @@ static void tell_beats(struct story *s)
 		step(s, ns, 75, ROW_PLAIN, source, "last heartbeat of the leader before %s",
 		     s->v->rec->triggered ? "the trigger" : "that");
 	if (n && n->here)
-		step(s, n->received_ns, 78, ROW_PLAIN, "events", "last heartbeat that %s received",
+		step(s, n->now.received_ns, 78, ROW_PLAIN, "events",
+		     "last heartbeat that %s received",
 		     logline_is_fence(s->kind) ? "the fenced node" : "this mount");
 }
 

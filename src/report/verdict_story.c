@@ -135,10 +135,10 @@ uint64_t story_last_beat(const struct story *s, const struct verdict_party *p,
 	*ret_source = "events";
 	/* What was received rather than what was sent: a forced unmount sends what never leaves. */
 	for (size_t i = 0; p->slot >= 0 && i < v->node_count; i++)
-		if (v->nodes[i].received_from == p->slot)
-			ns = max_of(ns, v->nodes[i].received_ns);
+		if (v->nodes[i].now.received_from == p->slot)
+			ns = max_of(ns, v->nodes[i].now.received_ns);
 	if (!ns && n && n->here)
-		ns = n->sent_ns;
+		ns = n->now.sent_ns;
 	return ns;
 }
 

@@ -154,8 +154,8 @@ static void know_server(const struct story *s, struct verdict_party *p)
 	if (p->has_addr && p->slot < 0)
 		p->slot = verdict_slot_of(v, &p->addr);
 	n = p->rid ? verdict_node_of(v, p->rid) : NULL;
-	if (n && n->sent_ns) {
-		p->term = n->led_term;
+	if (n && n->now.sent_ns) {
+		p->term = n->now.led_term;
 		p->has_term = true;
 	}
 	for (size_t i = 0; !p->has_term && p->has_addr && i < v->beat_count; i++)

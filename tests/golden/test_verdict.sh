@@ -28,7 +28,7 @@ ok() {
 	fi
 }
 
-echo 1..7
+echo 1..9
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	bundle=$work/$session.tar.zst
@@ -54,6 +54,12 @@ for session in fence-client fence-leader; do
 	"$program" report "$work/trace.dat" verdict.verdict --format csv >"$work/alone.csv" 2>"$work/err"
 	grep -q 'was fenced by' "$work/alone.csv"
 	ok $? "$session: a trace.dat alone is enough to tell"
+
+	# It goes on behind the fence, and no trigger says where that was.
+	"$program" report "$work/trace.dat" verdict.sequence --format json >"$work/alone.json" 2>"$work/err"
+	trace-cmd report -t -F 'console,scoutfs_quorum_recv_message,scoutfs_quorum_send_message' "$work/trace.dat" >"$work/alone.txt" 2>/dev/null
+	python3 "$here/alone.py" "$session" "$work"
+	ok $? "$session: the leader's last heartbeat is the last before the fence"
 done
 ! "$program" report "$work/fence-client.tar.zst" verdict --to -25s --format csv | grep -q 'was fenced by the server [^;.]* after'
 ok $? "a window without the fence does not tell when the connection was lost"

@@ -96,6 +96,8 @@ static void begin(const char *stop, const char *sysfs)
 		kit_die("bundle", kit.err.text);
 	kit.rec.bundle = made.bundle;
 	kit.rec.clocks = made.opened.clocks;
+	kit.rec.any_facility = made.opened.any_facility;
+	kit.rec.context = made.opened.context;
 	kit.rec.triggered = made.opened.triggered;
 	kit.rec.trigger = made.opened.trigger;
 	kit.rec.trigger_text = made.opened.trigger_text;
@@ -117,11 +119,13 @@ static void end(void)
 
 static void line_of(unsigned int facility, uint64_t ns, const char *text)
 {
-	analysis_verdict.log(kit.self, &(struct log_line){.ns = ns,
-							  .level = 6,
-							  .facility = facility,
-							  .text = text,
-							  .bytes = strlen(text)});
+	analysis_verdict.log(kit.self,
+			     &(struct log_line){.ns = ns,
+						.level = 6,
+						.facility = facility,
+						.foreign = facility && !kit.rec.any_facility,
+						.text = text,
+						.bytes = strlen(text)});
 }
 
 static void line(uint64_t ns, const char *text)
@@ -522,6 +526,39 @@ static void without_a_trigger(void)
 	end();
 }
 
+/* Of what goes on after the fence nothing is the last before it, whichever source tells. */
+static void without_a_trigger_the_last_is_that_before_the_fence(void)
+{
+	static const char beat[] = "fsid=0xaaaaaaaaaaaaaaaa rid=0x2222222222222222 term=3 type=2 "
+				   "nr=0";
+
+	begin("'reason':'signal','trigger':null,'text':'SIGINT'", NULL);
+	line(AT - 70 * S, LEADER ": server ready at 10.0.0.1:19700");
+	datagram(AT - 61 * S, "10.0.0.1", "10.0.0.2", 0, WIRE_HEARTBEAT, 3);
+	kit_event("scoutfs_quorum_recv_message", AT - 60 * S, 0, 1, beat);
+	message(AT - 59 * S, true, WIRE_GREETING, false, CLIENT_RID);
+	message(AT - 58 * S, false, WIRE_GREETING, true, CLIENT_RID);
+	line(AT - 50 * S, LEADER ": kernel BUG at here");
+	datagram(AT - 41 * S, "10.0.0.1", "10.0.0.2", 0, WIRE_HEARTBEAT, 3);
+	kit_event("scoutfs_quorum_recv_message", AT - 40 * S, 0, 1, beat);
+	message(AT - 39 * S, true, WIRE_LOCK, false, CLIENT_RID);
+	line(AT - 20 * S, LEADER FENCE);
+	datagram(AT - 10 * S, "10.0.0.1", "10.0.0.2", 0, WIRE_HEARTBEAT, 4);
+	kit_event("scoutfs_quorum_recv_message", AT - 9 * S, 0, 1, beat);
+	message(AT - 8 * S, true, WIRE_LOCK, true, CLIENT_RID);
+	/* Not a fence, and so not what it is about. */
+	line(AT - 5 * S, LEADER ": kernel BUG at there");
+	line(AT - 4 * S, LEADER FENCE);
+	datagram(AT - 3 * S, "10.0.0.1", "10.0.0.2", 0, WIRE_HEARTBEAT, 4);
+	CHECK(says("verdict", "No trigger fired"));
+	CHECK_EQ(step_offset("reconnect timed out"), -20 * (int64_t)S);
+	CHECK_EQ(step_offset("last message from it to the server: LOCK request"), -39 * (int64_t)S);
+	CHECK_EQ(step_offset("last message from the server to it: GREETING"), -58 * (int64_t)S);
+	CHECK_EQ(step_offset("last heartbeat that the fenced node received"), -40 * (int64_t)S);
+	CHECK_EQ(step_offset("last heartbeat of the leader before that"), -41 * (int64_t)S);
+	end();
+}
+
 static void what_was_recorded(void)
 {
 	const struct table *t;
@@ -632,6 +669,7 @@ TEST_MAIN(TEST(a_client_that_fell_silent), TEST(a_client_that_was_cut_off),
 	  TEST(what_hangs_at_the_end_is_told_with_where_to_look), TEST(a_client_that_came_back),
 	  TEST(a_fence_in_the_log_alone), TEST(a_leader_that_died),
 	  TEST(a_node_that_did_not_come_for_recovery), TEST(other_triggers_say_what_they_mean),
-	  TEST(without_a_trigger), TEST(what_was_recorded), TEST(commands_to_go_on_with),
+	  TEST(without_a_trigger), TEST(without_a_trigger_the_last_is_that_before_the_fence),
+	  TEST(what_was_recorded), TEST(commands_to_go_on_with),
 	  TEST(a_forged_line_changes_nothing), TEST(a_flood_is_bounded_and_told),
 	  TEST(times_and_numbers_of_any_size))
