@@ -72,7 +72,7 @@ static void check_line(const char *line, size_t n)
 
 static void feed_log(struct input *in, uint64_t ns, void *const selves[2])
 {
-	struct log_line l = {.ns = ns, .facility = input_u8(in) & 1};
+	struct log_line l = {.ns = ns, .foreign = input_u8(in) & 1};
 	char *line = take_line(in, &l.bytes);
 
 	l.text = line;

@@ -224,7 +224,7 @@ static void what_the_log_says_of_delays(void)
 		&(struct log_line){.ns = AT - 3 * S, .text = text, .bytes = sizeof(text) - 1});
 	/* Not of the kernel. */
 	analysis_heartbeats.log(kit.self, &(struct log_line){.ns = AT,
-							     .facility = 1,
+							     .foreign = true,
 							     .text = text,
 							     .bytes = sizeof(text) - 1});
 	t = kit_table("gaps");
