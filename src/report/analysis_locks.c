@@ -941,7 +941,7 @@ static void done_locks(void *self)
 const struct analysis_ops analysis_locks = {
 	.name = "locks",
 	.title = "Locks",
-	.tables = "waits holds longest_waits waiting locks longest_holds mounts server",
+	.tables = "waiting held waits holds longest_waits locks longest_holds mounts server",
 	.summary = "waits for cluster locks, holders, grants and invalidations",
 	.self_bytes = sizeof(struct locks),
 	.wants = wants,

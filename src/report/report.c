@@ -364,7 +364,7 @@ static void note_filters(struct run *run)
 	bool window = run->options.from_ns || run->options.to_ns != UINT64_MAX;
 
 	filter_tell(&run->filter, f->read, window ? " in this window" : "", &run->notes);
-	if (window && !f->trace.events && !f->packets && !f->log_lines)
+	if (window && !f->trace.events && !f->packets && !f->log_lines && !f->context_files)
 		note_empty_window(run);
 }
 
