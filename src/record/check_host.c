@@ -167,7 +167,7 @@ void check_events(struct checking *x, struct check_result *r)
 	bool loaded = access("/sys/module/scoutfs", F_OK) == 0;
 
 	(void)x;
-	if (instance_event_exists("scoutfs", NULL)) {
+	if (instance_event_exists(EVENT_SYSTEM, NULL)) {
 		check_good(r, "scoutfs has trace events.");
 		return;
 	}

@@ -10,6 +10,8 @@
 #include "base/text.h"
 
 #define INSTANCE_PREFIX "scoutfs-trace."
+/* EVENT_SYSTEM is "scoutfs": below events/ what the module brings. A build for a test that goes on
+ * for hours beside others has a system of its own (meson_options.txt). */
 
 struct instance {
 	char name[64]; /* INSTANCE_PREFIX, the session's suffix, and perhaps ".watchN" */

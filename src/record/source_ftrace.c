@@ -45,7 +45,7 @@
 #define PUMP_NICE (-10) /* it works in short bursts, and its being late is what loses events */
 
 /* What is always recorded; -e adds to it. */
-static const char *const basic_events[] = {"scoutfs", "printk:console"};
+static const char *const basic_events[] = {EVENT_SYSTEM, "printk:console"};
 
 struct formats {
 	struct tracedat_format *list;

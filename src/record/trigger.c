@@ -118,9 +118,10 @@ const struct trigger_builtin trigger_builtins[] = {
 		.name = "connection-lost",
 		.role = ROLE_SUSPECT,
 		.kind = "event",
-		.spec = "scoutfs:scoutfs_conn_shutdown_queued/listening_conn != 0 && !(flags & 16)",
-		.fallback = "scoutfs:scoutfs_conn_shutdown_complete/flags & 0x20 && "
-			    "listening_conn != 0",
+		.spec = EVENT_SYSTEM
+		":scoutfs_conn_shutdown_queued/listening_conn != 0 && !(flags & 16)",
+		.fallback = EVENT_SYSTEM ":scoutfs_conn_shutdown_complete/flags & 0x20 && "
+					 "listening_conn != 0",
 	},
 	{
 		.name = "server-closing",
@@ -161,7 +162,7 @@ const struct trigger_builtin trigger_builtins[] = {
 		.name = "election",
 		.role = ROLE_OFF,
 		.kind = "event",
-		.spec = "scoutfs:scoutfs_quorum_send_message/type == 0",
+		.spec = EVENT_SYSTEM ":scoutfs_quorum_send_message/type == 0",
 	},
 	{
 		.name = "commit-budget",

@@ -3,11 +3,11 @@
  * Trace events under the real module's names, without the module.
  *
  * Each event is a function of two instructions, a no-op and a return, that gets a pointer to its
- * record. A uprobe event of the group `scoutfs` on the no-op fetches the fields from the record, so
- * that events/scoutfs/NAME exists in tracefs and fires for real. The functions are written in
- * assembly so that no compiler can inline them or put anything before the no-op; a five-byte no-op
- * is what x86 kernels from 6.18 on turn into a call, several times cheaper than a trap, and every
- * kernel emulates it.
+ * record. A uprobe event of the group `scoutfs` (EVENT_SYSTEM) on the no-op fetches the fields from
+ * the record, so that events/scoutfs/NAME exists in tracefs and fires for real. The functions are
+ * written in assembly so that no compiler can inline them or put anything before the no-op; a
+ * five-byte no-op is what x86 kernels from 6.18 on turn into a call, several times cheaper than a
+ * trap, and every kernel emulates it.
  *
  * The definitions are global to the machine and outlive the process: the sim's main program
  * installs and removes them on request only. This module never enables an event and touches no
@@ -240,8 +240,8 @@ static int format_definition(enum hook_event e, const char *path, char *buf, siz
 
 	if (r < 0)
 		return r;
-	used = (size_t)snprintf(buf, size, "p:scoutfs/%s %s:0x%016llx", events[e].name, path,
-				(unsigned long long)offset);
+	used = (size_t)snprintf(buf, size, "p:" EVENT_SYSTEM "/%s %s:0x%016llx", events[e].name,
+				path, (unsigned long long)offset);
 	for (const struct field *f = events[e].fields; f->name && used < size; f++)
 		used += (size_t)snprintf(buf + used, size - used, " %s=+%zu(%s):%s", f->name,
 					 f->offset, FIRST_ARGUMENT, f->type);
@@ -316,7 +316,7 @@ static int listing_read(char **ret)
 static bool listing_find(const char *listing, enum hook_event e, char *line, size_t size)
 {
 	char head[128];
-	size_t n = (size_t)snprintf(head, sizeof(head), "p:scoutfs/%s ", events[e].name);
+	size_t n = (size_t)snprintf(head, sizeof(head), "p:" EVENT_SYSTEM "/%s ", events[e].name);
 
 	for (const char *s = listing; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL) {
 		size_t bytes = strcspn(s, "\n");
@@ -351,7 +351,7 @@ static int event_remove(enum hook_event e)
 {
 	char command[160];
 
-	snprintf(command, sizeof(command), "-:scoutfs/%s", events[e].name);
+	snprintf(command, sizeof(command), "-:" EVENT_SYSTEM "/%s", events[e].name);
 	return definition_write(command);
 }
 
@@ -373,7 +373,8 @@ static int event_install(enum hook_event e, const char *listing, const char *pat
 		r = event_remove(e);
 		if (r == -EBUSY && !strcmp(present, wanted)) {
 			fprintf(stderr,
-				"sim: event scoutfs/%s is enabled somewhere and kept as it is; if "
+				"sim: event " EVENT_SYSTEM
+				"/%s is enabled somewhere and kept as it is; if "
 				"this program was rebuilt "
 				"since, stop what uses the event and install again.\n",
 				events[e].name);
@@ -384,7 +385,8 @@ static int event_install(enum hook_event e, const char *listing, const char *pat
 
 			definition_path(present, other, sizeof(other));
 			fprintf(stderr,
-				"sim: event scoutfs/%s is defined for %s and cannot be replaced: "
+				"sim: event " EVENT_SYSTEM
+				"/%s is defined for %s and cannot be replaced: "
 				"%s; stop the tracer that "
 				"has it enabled.\n",
 				events[e].name, other, strerror(-r));
@@ -394,13 +396,15 @@ static int event_install(enum hook_event e, const char *listing, const char *pat
 	r = definition_write(wanted);
 	if (r == -EEXIST)
 		fprintf(stderr,
-			"sim: event scoutfs/%s exists and is not a uprobe event; is the scoutfs "
+			"sim: event " EVENT_SYSTEM
+			"/%s exists and is not a uprobe event; is the scoutfs "
 			"module loaded? Unload "
 			"it to use the simulator.\n",
 			events[e].name);
 	else if (r < 0)
 		fprintf(stderr,
-			"sim: the kernel refused event scoutfs/%s: %s; its reason is in tracefs' "
+			"sim: the kernel refused event " EVENT_SYSTEM
+			"/%s: %s; its reason is in tracefs' "
 			"error_log.\n",
 			events[e].name, strerror(-r));
 	return r;
@@ -463,7 +467,8 @@ int hook_remove(void)
 		r = event_remove(e);
 		if (r < 0) {
 			fprintf(stderr,
-				"sim: event scoutfs/%s cannot be removed: %s; stop the tracer that "
+				"sim: event " EVENT_SYSTEM
+				"/%s cannot be removed: %s; stop the tracer that "
 				"has it enabled.\n",
 				events[e].name, strerror(-r));
 			worst = r;
