@@ -764,8 +764,8 @@ static void done_rpc(void *self)
 const struct analysis_ops analysis_rpc = {
 	.name = "rpc",
 	.title = "Requests and answers",
-	.tables = "commands latency histogram errors slowest unanswered "
-		  "conversations differences",
+	.tables = "slowest unanswered errors commands latency histogram "
+		  "differences conversations",
 	.summary = "requests by command: counts, latencies, the slowest, those never answered",
 	.self_bytes = sizeof(struct rpc),
 	.wants = rpc_wants,

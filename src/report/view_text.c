@@ -3,10 +3,11 @@
  * Tables as aligned columns for a person.
  *
  * Called through view.c. A table is as wide as its cells. Where the screen is narrower, first
- * titles are broken into lines, then pictures shrink, then texts, the widest first, and what a text
- * cell says goes on below; nothing is cut. A column with nothing in it is left out. Without a
- * screen (a pipe, a file) a row stays one line, for grep. A table whose rows are shown as they come
- * is laid out by its first rows and its columns' .width.
+ * titles are broken into lines, then pictures shrink, then texts, the widest first but not below
+ * their longest word, and what a text cell says goes on below; where that is not enough a row takes
+ * several lines, the later ones indented. Nothing is cut. A column with nothing in it is left out.
+ * Without a screen (a pipe, a file) a row stays one line, for grep. A table whose rows are shown as
+ * they come is laid out by its first rows and its columns' .width.
  *
  * A moment is told twice, where there is room: as time of day, with the date when it is not the
  * trigger's, and counted from the trigger. What cells say comes from strangers: no control
@@ -15,10 +16,13 @@
 #include "view.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 #define BETWEEN 2     /* blanks between columns */
+#define INDENT 4      /* of the second and later lines of a row */
 #define TEXT_LEAST 12 /* texts are not made narrower than this */
+#define LAST_LEAST 30 /* nor the last column, if it is a text, and not below half of its width */
+#define FLOW_LEAST 40 /* nor it in a table whose later rows are not known yet */
+#define WORD_MOST 48  /* words are not broken, unless they are longer */
 #define BAR_LEAST 10
 #define BAR_MOST 30
 
@@ -40,8 +44,9 @@ struct view_column {
 	size_t column;
 	enum part part;
 	bool right;
-	size_t width;
-	double bar_most; /* what a picture of full width stands for */
+	size_t width, least;
+	unsigned int band; /* which line of a row it is on */
+	double bar_most;   /* what a picture of full width stands for */
 };
 
 static const char *color(const struct view *v, const char *sequence)
@@ -49,104 +54,7 @@ static const char *color(const struct view *v, const char *sequence)
 	return v->settings.color ? sequence : "";
 }
 
-/* Forms of values. */
-
-static void put_scaled(struct text *out, uint64_t thousandths, const char *unit)
-{
-	char fraction[8];
-	size_t n = 3;
-
-	(void)snprintf(fraction, sizeof(fraction), "%03u", (unsigned int)(thousandths % 1000));
-	while (n && fraction[n - 1] == '0')
-		n--;
-	text_printf(out, "%" PRIu64 "%s%.*s %s", thousandths / 1000, n ? "." : "", (int)n, fraction,
-		    unit);
-}
-
-/* view_put_duration(): "850 ns", "1.25 ms", "20.211 s", "12 min 5 s": up to three decimals, as
- * latencies are compared.
- */
-void view_put_duration(struct text *out, uint64_t ns)
-{
-	static const struct {
-		const char *unit;
-		uint64_t thousandth_ns;
-	} units[] = {{"us", 1}, {"ms", NSEC_PER_USEC}, {"s", NSEC_PER_MSEC}};
-	char buf[32];
-
-	if (ns < NSEC_PER_USEC) {
-		text_printf(out, "%" PRIu64 " ns", ns);
-		return;
-	}
-	if (ns >= 600 * NSEC_PER_SEC) {
-		text_str(out, format_duration(ns, buf, sizeof(buf)));
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		uint64_t per = units[i].thousandth_ns, v = (ns + per / 2) / per;
-
-		if (v < 1000000 || i + 1 == ARRAY_SIZE(units)) {
-			put_scaled(out, v, units[i].unit);
-			return;
-		}
-	}
-}
-
-static uint64_t magnitude(int64_t v)
-{
-	return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-}
-
-static void break_down(const struct view *v, uint64_t real_ns, struct tm *ret)
-{
-	time_t seconds = (time_t)(real_ns / NSEC_PER_SEC);
-
-	*ret = (struct tm){0};
-	if (v->settings.clock.local)
-		(void)localtime_r(&seconds, ret);
-	else
-		(void)gmtime_r(&seconds, ret);
-}
-
-static bool is_trigger_day(const struct view *v, const struct tm *tm)
-{
-	uint64_t real_ns;
-	struct tm day;
-
-	if (!v->settings.clock.triggered || !view_real(v, v->settings.clock.trigger_ns, &real_ns))
-		return false;
-	break_down(v, real_ns, &day);
-	return day.tm_year == tm->tm_year && day.tm_yday == tm->tm_yday;
-}
-
-/* view_put_time(): the forms that --from and --to take, so that a time can be copied there. */
-void view_put_time(const struct view *v, struct text *out, uint64_t mono_ns)
-{
-	uint64_t real_ns;
-	struct tm tm;
-
-	if (!view_real(v, mono_ns, &real_ns)) {
-		text_printf(out, "@%" PRIu64 ".%06" PRIu64, mono_ns / NSEC_PER_SEC,
-			    mono_ns % NSEC_PER_SEC / NSEC_PER_USEC);
-		return;
-	}
-	break_down(v, real_ns, &tm);
-	if (!is_trigger_day(v, &tm))
-		text_printf(out, "%04d-%02d-%02dT", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
-	text_printf(out, "%02d:%02d:%02d.%06" PRIu64, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		    real_ns % NSEC_PER_SEC / NSEC_PER_USEC);
-}
-
-/* view_put_from_trigger(): "-20.211387s", again as --from takes it; microseconds, rounded down like
- * the time beside it. */
-void view_put_from_trigger(const struct view *v, struct text *out, uint64_t mono_ns)
-{
-	int64_t ns = (int64_t)(mono_ns - v->settings.clock.trigger_ns);
-	uint64_t us = magnitude(ns) / NSEC_PER_USEC;
-
-	text_printf(out, "%c%" PRIu64 ".%06" PRIu64 "s", ns < 0 ? '-' : '+', us / 1000000,
-		    us % 1000000);
-}
+/* Cells. */
 
 static void put_bar(struct text *out, double value, const struct view_column *sc)
 {
@@ -178,37 +86,6 @@ static void put_text(struct text *out, const char *s, size_t n)
 	}
 }
 
-void view_put_number(struct text *out, const struct column *column, const struct cell *c)
-{
-	char buf[32];
-
-	switch (column->type) {
-	case COLUMN_COUNT:
-		text_printf(out, "%" PRIu64, c->u);
-		break;
-	case COLUMN_NUMBER:
-		text_printf(out, "%" PRId64, c->i);
-		break;
-	case COLUMN_REAL:
-		text_printf(out, "%.*f", (int)column->decimals, c->d);
-		break;
-	case COLUMN_RATE:
-		text_printf(out, "%.*f/s", (int)column->decimals, c->d);
-		break;
-	case COLUMN_PERCENT:
-		text_printf(out, "%.*f%%", (int)column->decimals, c->d);
-		break;
-	case COLUMN_BYTES:
-		text_str(out, format_bytes(c->u, buf, sizeof(buf)));
-		break;
-	case COLUMN_HEX:
-		text_printf(out, "%" PRIx64, c->u);
-		break;
-	default:
-		break;
-	}
-}
-
 static void put_cell(const struct view *v, struct text *out, const struct table *t,
 		     const struct view_column *sc, const struct table_row *row)
 {
@@ -225,7 +102,7 @@ static void put_cell(const struct view *v, struct text *out, const struct table 
 		view_put_duration(out, c->u);
 	} else if (column->type == COLUMN_OFFSET) {
 		text_str(out, c->i < 0 ? "-" : "+");
-		view_put_duration(out, magnitude(c->i));
+		view_put_duration(out, c->i < 0 ? 0 - (uint64_t)c->i : (uint64_t)c->i);
 	} else if (column->type == COLUMN_TIME) {
 		view_put_time(v, out, c->u);
 	} else if (column->type == COLUMN_BAR) {
@@ -253,12 +130,20 @@ static void put_title(const struct view *v, struct text *out, const struct table
 
 /* Layout. */
 
+/* Bytes of @s up to where a line may end: before a blank, or behind one of several flags. */
+static size_t piece_of(const char *s)
+{
+	size_t n = strcspn(s, " |");
+
+	return n + (s[n] == '|');
+}
+
 static size_t longest_word(const char *s)
 {
 	size_t longest = 0;
 
 	while (*s) {
-		size_t n = strcspn(s, " ");
+		size_t n = piece_of(s);
 
 		longest = max_of(longest, text_width(s, n));
 		s += n + (s[n] == ' ');
@@ -286,13 +171,21 @@ static void add_shown(struct view *v, const struct table *t, size_t column, enum
 	};
 }
 
+static size_t word_most(const struct view *v)
+{
+	return v->settings.columns ? min_of((size_t)WORD_MOST, v->settings.columns - INDENT)
+				   : SIZE_MAX;
+}
+
 /* As wide as the cells that are there and the longest word of the title. */
 static void measure(const struct view *v, const struct table *t, struct view_column *sc)
 {
 	CLEANUP(text_free) struct text s = {0};
+	size_t some;
 
 	put_title(v, &s, t, sc);
 	sc->width = max_of(sc->width, longest_word(text_c(&s)));
+	sc->least = v->whole ? longest_word(text_c(&s)) : sc->width;
 	if (t->columns[sc->column].type == COLUMN_BAR) {
 		for (size_t i = 0; i < t->row_count; i++)
 			sc->bar_most = max_of(sc->bar_most, t->rows[i]->cells[sc->column].d);
@@ -306,16 +199,22 @@ static void measure(const struct view *v, const struct table *t, struct view_col
 		text_reset(&s);
 		put_cell(v, &s, t, sc, row);
 		sc->width = max_of(sc->width, text_width(text_c(&s), s.len));
+		sc->least = max_of(sc->least, longest_word(text_c(&s)));
 	}
+	some = min_of(sc->width, (size_t)TEXT_LEAST);
+	sc->least = min_of(sc->least, word_most(v));
+	sc->least = max_of(sc->least, some);
 	v->out->failed |= !text_ok(&s);
 }
 
-static size_t total_width(const struct view *v)
+/* Of one line of the rows. */
+static size_t band_width(const struct view *v, unsigned int band)
 {
-	size_t total = 0;
+	size_t total = band ? INDENT : 0, count = 0;
 
 	for (size_t i = 0; i < v->shown_count; i++)
-		total += v->shown[i].width + (i ? BETWEEN : 0);
+		if (v->shown[i].band == band)
+			total += v->shown[i].width + (count++ ? BETWEEN : 0);
 	return total;
 }
 
@@ -326,7 +225,7 @@ static void widen_titles(struct view *v, const struct table *t)
 
 	for (size_t i = 0; i < v->shown_count; i++) {
 		struct view_column *sc = &v->shown[i];
-		size_t width, total = total_width(v);
+		size_t width, total = band_width(v, sc->band);
 
 		text_reset(&s);
 		put_title(v, &s, t, sc);
@@ -337,14 +236,14 @@ static void widen_titles(struct view *v, const struct table *t)
 	}
 }
 
-/* The widest column of @type that is wider than @least; NULL: none. */
-static struct view_column *widest(struct view *v, const struct table *t, enum column_type type,
-				  size_t least)
+/* The widest column of @type that may be narrower; NULL: none. */
+static struct view_column *widest(struct view *v, const struct table *t, enum column_type type)
 {
 	struct view_column *found = NULL;
 
 	for (size_t i = 0; i < v->shown_count; i++) {
 		struct view_column *sc = &v->shown[i];
+		size_t least = type == COLUMN_BAR ? BAR_LEAST : sc->least;
 
 		if (t->columns[sc->column].type == type && sc->width > least &&
 		    (!found || sc->width > found->width))
@@ -371,23 +270,72 @@ static bool drop_from_trigger(struct view *v, size_t keep)
 	return true;
 }
 
-static bool narrow(struct view *v, const struct table *t, enum column_type type, size_t least)
+static bool narrow(struct view *v, const struct table *t, enum column_type type)
 {
-	struct view_column *sc = widest(v, t, type, least);
+	struct view_column *sc = widest(v, t, type);
 
 	if (sc)
 		sc->width--;
 	return sc != NULL;
 }
 
-/* What can be spared most easily goes first. */
-static void shrink(struct view *v, const struct table *t)
+/* What can be spared most easily goes first. False: that is not enough. */
+static bool shrink(struct view *v, const struct table *t)
 {
-	bool less = v->settings.columns != 0;
+	bool less = true;
 
-	while (less && total_width(v) > v->settings.columns)
-		less = narrow(v, t, COLUMN_BAR, BAR_LEAST) || drop_from_trigger(v, 1) ||
-		       narrow(v, t, COLUMN_TEXT, TEXT_LEAST) || drop_from_trigger(v, 0);
+	while (less && band_width(v, 0) > v->settings.columns)
+		less = narrow(v, t, COLUMN_BAR) || drop_from_trigger(v, 1) ||
+		       narrow(v, t, COLUMN_TEXT) || drop_from_trigger(v, 0);
+	return less;
+}
+
+/* Each column where it finds room: what does not go on the line begins the next one. */
+static void fold(struct view *v, const struct table *t)
+{
+	const size_t columns = v->settings.columns;
+	unsigned int band = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < v->shown_count; i++) {
+		struct view_column *sc = &v->shown[i];
+		enum column_type type = t->columns[sc->column].type;
+		size_t least = type == COLUMN_TEXT  ? sc->least
+			       : type == COLUMN_BAR ? BAR_LEAST
+						    : sc->width;
+
+		if (at > INDENT && at + least > columns) {
+			band++;
+			at = INDENT;
+		}
+		if (least < sc->width) {
+			size_t room = columns - min_of(at, columns);
+
+			sc->width = min_of(sc->width, max_of(room, least));
+		}
+		sc->band = band;
+		at += sc->width + BETWEEN;
+	}
+}
+
+/* A text at the end has need of room; that of rows which are not known yet takes all there is. */
+static void widen_last(struct view *v, const struct table *t)
+{
+	struct view_column *last = v->shown_count ? &v->shown[v->shown_count - 1] : NULL;
+	size_t width;
+
+	if (!last || t->columns[last->column].type != COLUMN_TEXT)
+		return;
+	if (v->whole) {
+		width = min_of(last->width / 2, (size_t)LAST_LEAST);
+		last->least = max_of(last->least, width);
+		return;
+	}
+	last->least = max_of(last->least, (size_t)FLOW_LEAST);
+	last->width = max_of(last->width, last->least);
+	width = band_width(v, last->band);
+	if (width < v->settings.columns)
+		last->width += v->settings.columns - width;
 }
 
 /* Nothing is in it, and nothing will be. */
@@ -407,9 +355,8 @@ static bool is_empty(const struct view *v, const struct table *t, size_t column)
 	return true;
 }
 
-static void lay_out(struct view *v, const struct table *t)
+static void measure_all(struct view *v, const struct table *t)
 {
-	free(take_ptr(v->shown));
 	v->shown_count = 0;
 	for (size_t i = 0; i < t->column_count; i++) {
 		if (is_empty(v, t, i))
@@ -420,7 +367,21 @@ static void lay_out(struct view *v, const struct table *t)
 	}
 	for (size_t i = 0; i < v->shown_count; i++)
 		measure(v, t, &v->shown[i]);
-	shrink(v, t);
+	if (v->settings.columns)
+		widen_last(v, t);
+}
+
+static void lay_out(struct view *v, const struct table *t)
+{
+	free(take_ptr(v->shown));
+	measure_all(v, t);
+	if (v->settings.columns && !shrink(v, t)) {
+		measure_all(v, t);
+		while (drop_from_trigger(v, 0))
+			;
+		fold(v, t);
+		widen_last(v, t);
+	}
 	widen_titles(v, t);
 }
 
@@ -433,7 +394,7 @@ static size_t line_of(const char *s, size_t n, size_t width)
 
 	if (fits == n)
 		return n;
-	for (end = fits; end && s[end] != ' '; end--)
+	for (end = fits; end && s[end] != ' ' && s[end - 1] != '|'; end--)
 		;
 	return end ? end : fits;
 }
@@ -451,21 +412,22 @@ static void skip_blanks(struct lines *l)
 }
 
 /* The next line of each cell; true: there is more. */
-static bool put_line(struct view *v, struct lines *cells)
+static bool put_line(struct view *v, struct lines *cells, unsigned int band)
 {
 	CLEANUP(text_free) struct text line = {0};
 	bool more = false;
-	size_t at = 0, pos = 0; /* columns asked for, columns used */
+	size_t at = band ? INDENT : 0, pos = 0; /* columns asked for, columns used */
 
 	for (size_t i = 0; i < v->shown_count; i++) {
 		const struct view_column *sc = &v->shown[i];
-		bool last = i + 1 == v->shown_count;
 		struct lines *l = &cells[i];
 		const char *s = text_c(&l->s) + l->at;
 		size_t left = l->s.len - l->at;
 		size_t n = l->wraps ? line_of(s, left, max_of(sc->width, (size_t)1)) : left;
 		size_t width = text_width(s, n), indent = at;
 
+		if (sc->band != band)
+			continue;
 		if (left && n == 0)
 			n = left; /* a character wider than the column */
 		if (sc->right && width < sc->width)
@@ -481,7 +443,7 @@ static bool put_line(struct view *v, struct lines *cells)
 		l->at += n;
 		skip_blanks(l);
 		more |= l->at < l->s.len;
-		at += sc->width + (last ? 0 : BETWEEN);
+		at += sc->width + BETWEEN;
 	}
 	text_add(v->out, text_c(&line), line.len);
 	v->out->failed |= !text_ok(&line);
@@ -491,6 +453,20 @@ static bool put_line(struct view *v, struct lines *cells)
 /* @fill makes the text of one column. */
 typedef void (*fill_fn)(const struct view *v, struct text *out, const struct table *t,
 			const struct view_column *sc, const struct table_row *row);
+
+static unsigned int bands(const struct view *v)
+{
+	return v->shown_count ? v->shown[v->shown_count - 1].band + 1 : 1;
+}
+
+/* Nothing, or "not known" in each cell: of a line that is not the first that can be left out. */
+static bool says_nothing(const struct view *v, const struct lines *cells, unsigned int band)
+{
+	for (size_t i = 0; i < v->shown_count; i++)
+		if (v->shown[i].band == band && cells[i].s.len && strcmp(cells[i].s.s, "-") != 0)
+			return false;
+	return true;
+}
 
 static void put_lines(struct view *v, const struct table *t, const struct table_row *row,
 		      fill_fn fill, const char *on)
@@ -509,11 +485,15 @@ static void put_lines(struct view *v, const struct table *t, const struct table_
 		fill(v, &cells[i].s, t, &v->shown[i], row);
 		v->out->failed |= !text_ok(&cells[i].s);
 	}
-	do {
-		text_str(v->out, on);
-		more = put_line(v, cells);
-		text_str(v->out, *on ? PLAIN "\n" : "\n");
-	} while (more);
+	for (unsigned int band = 0; band < bands(v); band++) {
+		if (band && says_nothing(v, cells, band))
+			continue;
+		do {
+			text_str(v->out, on);
+			more = put_line(v, cells, band);
+			text_str(v->out, *on ? PLAIN "\n" : "\n");
+		} while (more);
+	}
 	for (size_t i = 0; i < v->shown_count; i++)
 		text_free(&cells[i].s);
 	free(cells);
@@ -532,7 +512,7 @@ static void fill_rule(const struct view *v, struct text *out, const struct table
 	(void)v;
 	(void)t;
 	(void)row;
-	for (size_t i = 0; i < sc->width; i++)
+	for (size_t i = 0; i < sc->width && !sc->band; i++)
 		text_str(out, "-");
 }
 

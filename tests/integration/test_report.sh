@@ -65,6 +65,26 @@ overview() {
 ok "without a report's name it is the first of the list" overview
 fits() { COLUMNS=80 gives 0 "$bundle" about && ! grep -q '.\{81\}' "$work/out"; }
 ok "it fits 80 columns" fits
+whole() { # Of every word in the tables, as JSON has them, is the screen's text free of broken ones?
+	local all=(verdict about rates locks commits rpc connections heartbeats loss timeline)
+	COLUMNS=80 gives 0 "$bundle" "${all[@]}" --from -25.1s --to -25s && ! grep '.\{81\}' "$work/out" && cp "$work/out" "$work/screen" &&
+		gives 0 "$bundle" "${all[@]}" --from -25.1s --to -25s --json &&
+		python3 -c 'import json, re, sys
+shown = set(open(sys.argv[1]).read().replace("0x", "").split())
+shown |= {piece for word in shown for piece in re.findall(r"[^|]*[|]?", word)}
+lost, words = [], 0
+for name, report in json.load(open(sys.argv[2]))["reports"].items():
+    for table in report["tables"].values():
+        for row in table["rows"]:
+            for value in row.values():
+                for word in value.replace("0x", "").split() if isinstance(value, str) else []:
+                    words += 1
+                    if len(word) <= 48 and "T" not in word and any(p and p not in shown for p in re.findall(r"[^|]*[|]?", word)):
+                        lost.append((name, word))
+print("#", words, lost[:9])
+sys.exit(words < 1000 or bool(lost))' "$work/screen" "$work/out"
+}
+ok "and breaks no word for it" whole
 json() {
 	gives 0 "$bundle" about --json && silent_err &&
 		jq -S '.reports.about.tables.sources.rows | map(select(.source != "context") | {source, records, lost, first_ns, last_ns})' "$work/out" >"$work/got" &&

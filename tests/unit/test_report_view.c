@@ -305,17 +305,61 @@ static void make_wide(void)
 static void texts_go_on_below_on_a_narrow_screen(void)
 {
 	make_wide();
-	CHECK_STR(show_as(REPORT_TEXT, 44), "Wide\n"
-					    "source            records  why\n"
-					    "                     kept\n"
-					    "---------------  --------  -----------------\n"
-					    "trace.dat CPU 3         7  more was said\n"
-					    "                           here than fits\n"
-					    "                           into the width of\n"
-					    "                           a small screen\n"
-					    "x                12345678  unbrokenwordthati\n"
-					    "                           slongerthanitscol\n"
-					    "                           umncouldbe\n");
+	CHECK_STR(show_as(REPORT_TEXT, 71),
+		  "Wide\n"
+		  "source            records  why\n"
+		  "                     kept\n"
+		  "---------------  --------  --------------------------------------------\n"
+		  "trace.dat CPU 3         7  more was said here than fits into the width\n"
+		  "                           of a small screen\n"
+		  "x                12345678  unbrokenwordthatislongerthanitscolumncouldbe\n");
+}
+
+/* And where a word would have to be broken, a row has several lines. */
+static void rows_fold_on_a_screen_too_narrow_for_their_words(void)
+{
+	make_wide();
+	CHECK_STR(show_as(REPORT_TEXT, 60),
+		  "Wide\n"
+		  "source           records kept\n"
+		  "    why\n"
+		  "---------------  ------------\n"
+		  "trace.dat CPU 3             7\n"
+		  "    more was said here than fits into the width of a small\n"
+		  "    screen\n"
+		  "x                    12345678\n"
+		  "    unbrokenwordthatislongerthanitscolumncouldbe\n");
+	/* Only a word that is longer than the screen is broken. */
+	CHECK(strstr(show_as(REPORT_TEXT, 44), "x                    12345678\n"
+					       "    unbrokenwordthatislongerthanitscolumncou\n"
+					       "    ldbe\n"));
+	/* A line that would say nothing is left out; the first one is there. */
+	table_row(&t);
+	table_text(&t, "y");
+	table_none(&t);
+	table_none(&t);
+	table_row(&t);
+	table_text(&t, "");
+	table_u64(&t, 3);
+	table_text(&t, "z");
+	CHECK(strstr(show_as(REPORT_TEXT, 60), "\ny                           -\n"
+					       "                            3\n    z\n"));
+}
+
+static void flags_are_broken_between_two(void)
+{
+	static const struct column columns[] = {{"a", "a", COLUMN_COUNT}, {"f", "f", COLUMN_TEXT}};
+
+	table_done(&t);
+	table_init(&t, "flags", "Flags", columns, 2);
+	table_row(&t);
+	table_u64(&t, 1);
+	table_text(&t, "valid_greeting|shutting_down|saw_greeting|saw_farewell");
+	CHECK_STR(show_as(REPORT_TEXT, 44), "Flags\n"
+					    "a  f\n"
+					    "-  -----------------------------------------\n"
+					    "1  valid_greeting|shutting_down|\n"
+					    "   saw_greeting|saw_farewell\n");
 }
 
 static void without_a_screen_a_row_is_a_line(void)
@@ -588,6 +632,8 @@ int main(int argc, char **argv)
 		TEST(times_for_programs_are_monotonic_and_utc),
 		TEST(local_times_are_of_the_reader_s_zone),
 		TEST(texts_go_on_below_on_a_narrow_screen),
+		TEST(rows_fold_on_a_screen_too_narrow_for_their_words),
+		TEST(flags_are_broken_between_two),
 		TEST(without_a_screen_a_row_is_a_line),
 		TEST(no_line_is_wider_than_a_sane_screen),
 		TEST(bars_shrink_and_the_least_still_shows),
