@@ -31,9 +31,18 @@ int child_run(const char *const argv[], const struct child_limits *limits, struc
 	      struct child_result *ret, struct err *e);
 
 /*
- * Start a program with our standard streams untouched, in our process group
- * (the terminal's Ctrl-C reaches it as it would without us). Waiting is the caller's.
+ * The user's command, with our standard streams untouched, in our process group (the terminal's
+ * Ctrl-C reaches it as it would without us). The process is made early, while we are small, and
+ * becomes the program when it is told to.
  */
-int child_start(char *const argv[], pid_t *ret, struct err *e);
+struct child_waiting {
+	pid_t pid; /* 0: none */
+	int fd;	   /* -1: none */
+	const char *program;
+};
+
+int child_prepare(char *const argv[], struct child_waiting *ret, struct err *e);
+int child_start(struct child_waiting *w, pid_t *ret, struct err *e);
+void child_forget(struct child_waiting *w);
 
 #endif

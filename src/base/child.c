@@ -4,10 +4,11 @@
  * output is collected under limits, and the user's own command, beside which
  * the recorder runs.
  *
- * The process has many threads and large buffers, so the child is made with
- * vfork(): nothing is copied, only the calling thread waits until exec, and
- * between the two only system calls are made. Whether exec worked comes back
- * through a close-on-exec pipe.
+ * The process has many threads and large buffers, so a child for us is made
+ * with vfork(): nothing is copied, only the calling thread waits until exec,
+ * and between the two only system calls are made. Whether exec worked comes
+ * back through a close-on-exec pipe. The user's command is made with fork()
+ * before we have threads and buffers, for the reason that child_prepare() has.
  *
  * pidfds would make waiting simpler, but Linux 4.18 (RHEL 8) has none: the
  * exit of a collected child is looked for at short intervals while its output
@@ -20,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -346,28 +348,96 @@ int child_run(const char *const argv[], const struct child_limits *limits, struc
 	return text_ok(ret_output) ? 0 : err_nomem(e);
 }
 
+/* The child, from fork() on: async-signal-safe calls alone. Without a word it was not wanted. */
+__attribute__((noreturn)) static void wait_to_become(char *const argv[], int fd)
+{
+	struct plan plan = {.argv = argv, .stdin_fd = -1, .output_fd = -1, .status_fd = fd};
+	ssize_t n;
+	char word;
+
+	do
+		n = read(fd, &word, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		become(&plan);
+	_exit(0);
+}
+
+/**
+ * child_prepare() - make the process that will be the user's command
+ * @argv: the program, found along PATH, and its arguments; NULL at the end
+ * @ret:  for child_start() or child_forget(); unchanged on failure
+ * @e:    filled on failure only
+ *
+ * To be called before we have grown: Linux counts the memory of what a process was before exec into
+ * the ru_maxrss that wait4(2) gives for it (setmax_mm_hiwater_rss() in exec_mmap(), fs/exec.c), be
+ * it made by fork() or vfork(), so a command started by a recorder with full buffers would seem to
+ * have used as much. What is opened from here on is not seen by it in any case. It ends when we do.
+ *
+ * Return: 0 or a negative errno.
+ */
+int child_prepare(char *const argv[], struct child_waiting *ret, struct err *e)
+{
+	int fds[2], r;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return err_errno(e, -errno, "cannot run %s", argv[0]);
+	pid = fork();
+	if (pid == 0) {
+		(void)close(fds[0]);
+		wait_to_become(argv, fds[1]);
+	}
+	r = pid < 0 ? -errno : 0;
+	(void)close(fds[1]);
+	if (r < 0) {
+		(void)close(fds[0]);
+		return err_errno(e, r, "cannot run %s", argv[0]);
+	}
+	*ret = (struct child_waiting){.pid = pid, .fd = fds[0], .program = argv[0]};
+	return 0;
+}
+
 /**
  * child_start() - start the user's command beside us
- * @argv: the program, found along PATH, and its arguments; NULL at the end
- * @ret:  its process id; waiting for it, by this id and never for any child, is the caller's
- * (SIGCHLD tells when)
- * @e:    filled on failure only
+ * @w:   of child_prepare(); empty afterwards
+ * @ret: its process id; waiting for it, by this id and never for any child, is the caller's
+ *       (SIGCHLD tells when)
+ * @e:   filled on failure only
  *
  * Our standard streams and our process group are its own too, so that the terminal treats it as if
  * we were not there; its signals are as at the start of a program. It is the user's, not ours: it
  * is not killed when we die.
  *
- * Return: 0 once the program runs; negative errno if it could not be started.
+ * Return: 0 once the program runs, or if somebody killed it before (waiting tells); negative errno
+ * if it could not be started.
  */
-int child_start(char *const argv[], pid_t *ret, struct err *e)
+int child_start(struct child_waiting *w, pid_t *ret, struct err *e)
 {
-	struct plan plan = {.argv = argv, .stdin_fd = -1, .output_fd = -1};
-	int r;
+	int r = 0;
 
-	r = spawn(&plan, ret);
+	if (send(w->fd, "!", 1, MSG_NOSIGNAL) == 1)
+		r = exec_status(w->fd);
+	(void)close(take_fd(&w->fd));
+	if (r == 0) {
+		*ret = w->pid;
+		w->pid = 0;
+		return 0;
+	}
+	child_forget(w);
 	if (r == -ENOENT)
 		return err_set(e, r,
 			       "cannot run %s: No such file or directory; check how it is written",
-			       argv[0]);
-	return r < 0 ? err_errno(e, r, "cannot run %s", argv[0]) : 0;
+			       w->program);
+	return err_errno(e, r, "cannot run %s", w->program);
+}
+
+/** child_forget() - the command is not wanted after all; an empty @w is fine */
+void child_forget(struct child_waiting *w)
+{
+	closep(&w->fd);
+	w->fd = -1;
+	if (w->pid > 0)
+		reap(w->pid);
+	w->pid = 0;
 }

@@ -771,6 +771,30 @@ static void summarise_end(const struct manifest *m, struct text *out)
 	text_printf(out, "Saw        %s\n\n", json_get_str(stop, "text", ""));
 }
 
+static void summarise_command(const struct manifest *m, struct text *out)
+{
+	const struct json_value *c = folder_last(m->folder, "command");
+	char wall[40], user[40], kernel[40], memory[40];
+	uint64_t number;
+
+	if (!c)
+		return;
+	if (!json_get_bool(c, "ended", false)) {
+		text_str(out, "Command    had not ended when the recording did\n\n");
+		return;
+	}
+	number = json_get_u64(c, "signal", 0);
+	text_printf(out,
+		    "Command    %s %" PRIu64
+		    " after %s; CPU time %s user, %s system; memory at most %s\n\n",
+		    number ? "ended by signal" : "exit status",
+		    number ? number : json_get_u64(c, "exit_status", 0),
+		    format_duration(json_get_u64(c, "wall_ns", 0), wall, sizeof(wall)),
+		    format_duration(json_get_u64(c, "user_ns", 0), user, sizeof(user)),
+		    format_duration(json_get_u64(c, "system_ns", 0), kernel, sizeof(kernel)),
+		    format_bytes(json_get_u64(c, "max_rss_bytes", 0), memory, sizeof(memory)));
+}
+
 static void summarise_suspects(const struct manifest *m, struct text *out)
 {
 	CLEANUP(freep) const struct json_value **list = NULL;
@@ -925,6 +949,7 @@ void manifest_write_summary(const struct manifest *m, struct text *out)
 
 	summarise_host(m, &page);
 	summarise_end(m, &page);
+	summarise_command(m, &page);
 	summarise_suspects(m, &page);
 	summarise_holdings(m, &page);
 	summarise_losses(m, &page);
@@ -945,6 +970,7 @@ void manifest_write_result(const struct manifest *m, const char *bundle_path, st
 	json_kv_str(&w, "bundle", bundle_path);
 	json_kv_bool(&w, "complete", m->complete);
 	write_stop(&w, m);
+	copy(&w, "command", folder_last(m->folder, "command"));
 	json_key(&w, "losses");
 	json_array(&w);
 	for (size_t i = 0; i < m->holding_count; i++) {

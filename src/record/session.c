@@ -183,15 +183,19 @@ static void on_stop_request(void *arg)
 
 static void reap_command(struct session *s)
 {
+	char text[64];
 	int status;
 
-	if (s->command_pid <= 0 || waitpid(s->command_pid, &status, WNOHANG) != s->command_pid)
+	if (s->command_pid <= 0 ||
+	    wait4(s->command_pid, &status, WNOHANG, &s->command_usage) != s->command_pid)
 		return;
+	s->command_ended_ns = clock_mono_ns();
 	s->command_pid = 0;
 	s->command_status = status;
-	end_by_hand(s, "command",
-		    WIFSIGNALED(status) ? "the command was ended by a signal"
-					: "the command ended");
+	(void)snprintf(text, sizeof(text), "the command ended %s %d",
+		       WIFSIGNALED(status) ? "by signal" : "with exit status",
+		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	end_by_hand(s, "command", text);
 }
 
 static void on_signal(void *arg, const struct signalfd_siginfo *info)
@@ -473,7 +477,10 @@ static int start_timers(struct session *s, struct err *e)
 
 static int start_command(struct session *s, struct err *e)
 {
-	return s->config->command ? child_start(s->config->command, &s->command_pid, e) : 0;
+	if (!s->config->command)
+		return 0;
+	s->command_started_ns = clock_mono_ns();
+	return child_start(&s->command_waiting, &s->command_pid, e);
 }
 
 /* The recorder's memory is small and bounded: killing it would gain little and lose the evidence.
@@ -693,7 +700,11 @@ static void answer_stop(struct session *s, const struct record_result *ret, cons
 
 static void session_init(struct session *s, const struct record_config *c)
 {
-	*s = (struct session){.config = c, .output_fd = -1, .dir_fd = -1, .lock_fd = -1};
+	*s = (struct session){.config = c,
+			      .output_fd = -1,
+			      .dir_fd = -1,
+			      .lock_fd = -1,
+			      .command_waiting.fd = -1};
 	(void)pthread_mutex_init(&s->lock, NULL);
 }
 
@@ -701,6 +712,7 @@ static void session_init(struct session *s, const struct record_config *c)
 static void session_done(struct session *s)
 {
 	log_live(NULL);
+	child_forget(&s->command_waiting);
 	context_wait(s);
 	trigger_set_free(s->triggers);
 	free_sources(s);
@@ -827,7 +839,9 @@ int record_run(const struct record_config *c, struct record_result *ret, struct 
 	int r;
 
 	session_init(&s, c);
-	r = arm(&s, e);
+	r = c->command ? child_prepare(c->command, &s.command_waiting, e) : 0;
+	if (r == 0)
+		r = arm(&s, e);
 	if (r == 0)
 		r = record(&s, e);
 	if (r < 0) {

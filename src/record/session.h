@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "record/record.h"
@@ -81,8 +82,11 @@ struct session {
 	struct trigger_env trigger_env;
 	struct control_server *control;
 	struct loop_source *signals, *tick, *after, *duration, *finished;
-	pid_t command_pid;
-	int command_status; /* as waitpid() gives it */
+	struct child_waiting command_waiting; /* until it is started */
+	pid_t command_pid;		      /* 0: none, or it has ended */
+	int command_status;		      /* as waitpid() gives it */
+	struct rusage command_usage;	      /* its own and its children's, once it has ended */
+	uint64_t command_started_ns, command_ended_ns;
 	struct session_context {
 		pthread_t thread;
 		bool running;

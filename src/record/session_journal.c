@@ -168,6 +168,20 @@ void session_journal_totals(struct session *s)
 	journal(s, &line);
 }
 
+static uint64_t timeval_ns(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * NSEC_PER_SEC + (uint64_t)t->tv_usec * NSEC_PER_USEC;
+}
+
+/* Of the command and of those of its children that it waited for: getrusage(2). */
+static void write_usage(const struct session *s, struct json_writer *w)
+{
+	json_kv_u64(w, "wall_ns", s->command_ended_ns - s->command_started_ns);
+	json_kv_u64(w, "user_ns", timeval_ns(&s->command_usage.ru_utime));
+	json_kv_u64(w, "system_ns", timeval_ns(&s->command_usage.ru_stime));
+	json_kv_u64(w, "max_rss_bytes", (uint64_t)s->command_usage.ru_maxrss * KIB);
+}
+
 void session_journal_command(struct session *s)
 {
 	struct text line = {0};
@@ -184,6 +198,9 @@ void session_journal_command(struct session *s)
 		json_kv_i64(&w, "exit_status", WEXITSTATUS(s->command_status));
 	if (s->command_pid == 0 && WIFSIGNALED(s->command_status))
 		json_kv_i64(&w, "signal", WTERMSIG(s->command_status));
+	json_kv_u64(&w, "started_monotonic_ns", s->command_started_ns);
+	if (s->command_pid == 0)
+		write_usage(s, &w);
 	json_object_end(&w);
 	json_object_end(&w);
 	journal(s, &line);

@@ -95,6 +95,8 @@ EVENT = {"trigger": "server-closing", "role": "suspect", "text": "seen", "monoto
          "realtime_ns": 500 * MS + REAL_MINUS_MONO}
 GAP = {"number": 1, "kind": "fault", "source": "ftrace", "id": 1, "from_ns": 100 * MS, "to_ns": 200 * MS, "count": 7,
        "uncounted": False, "reason": "ring overrun"}
+ENDED = {"ended": True, "started_monotonic_ns": 1, "wall_ns": 5 * MS, "user_ns": 3 * MS, "system_ns": 1 * MS,
+         "max_rss_bytes": 1 << 20}
 LINE = b"2023-11-14T22:13:20.300000Z [    0.300000] kern.info %d scoutfs: line\n"
 
 
@@ -249,7 +251,9 @@ def record(work):
     check_files(folder)
     sums = walked(bundle, folder)
     check("it has events, packets and clocks", not re.search(r"^sum (ftrace|packets|clocks) 0$", sums, re.M), sums)
-    check("the command ended well", manifest["command"] == {"ended": True, "exit_status": 0}, manifest["command"])
+    command = manifest["command"]
+    check("the command ended well", command["ended"] and command["exit_status"] == 0, command)
+    check("the command's times agree", 0 < command["started_monotonic_ns"] and 0 < command["wall_ns"], command)
     check("suspects were seen", manifest["suspects"])
     anchor = manifest["clocks"]["anchors"][-1]
     offset = anchor["realtime_ns"] - anchor["monotonic_ns"]
@@ -274,8 +278,8 @@ def main():
     names = page_names(open(PAGE, encoding="utf-8").read())
     found = {}
     with tempfile.TemporaryDirectory() as work:
-        for manifest in (recover(work, "EndedA", False, {"ended": True, "exit_status": 0}),
-                         recover(work, "EndedB", False, {"ended": True, "signal": 9}),
+        for manifest in (recover(work, "EndedA", False, dict(ENDED, exit_status=0)),
+                         recover(work, "EndedB", False, dict(ENDED, signal=9)),
                          recover(work, "DiedAb", True, None), record(work)):
             one = manifest_names(manifest or {})
             for name, types in one.items():

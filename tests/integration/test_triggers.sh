@@ -197,6 +197,37 @@ command_killed() {
 	unpack && stopped command && same 9 "$(m .command.signal)" signal
 }
 ok "command: a signal that ended it is in the manifest" command_killed
+# It tells what it used by itself, as the kernel told it, just before its end; that end may cost a little more.
+cat >"$work/burner.py" <<'END'
+import resource, sys, time
+begun = time.monotonic_ns()
+held = bytearray(b"x") * (4 << 20)
+while time.process_time() < 0.3:
+    sum(range(10000))
+used = resource.getrusage(resource.RUSAGE_SELF)
+sys.stdout.buffer.write(bytes(range(256)) * 100)
+print(int(used.ru_utime * 1e9), int(used.ru_stime * 1e9), used.ru_maxrss * 1024, time.monotonic_ns() - begun, file=sys.stderr)
+sys.exit(3)
+END
+usage_noted() {
+	local user system rss wall got more=100000000
+	"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --no-heartbeat-wait -q --ring-memory 8M --json \
+		-- python3 "$work/burner.py" >"$work/rec.out" 2>"$work/rec.err" </dev/null
+	rec_status=$?
+	same 0 $rec_status "exit status of the recorder" || return 1
+	head -c 25600 "$work/rec.out" | cmp - <(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 100)') || return 1
+	tail -c +25601 "$work/rec.out" >"$work/result.json"
+	bundle=$(jq -r .bundle "$work/result.json")
+	read -r user system rss wall < <(grep -xE '[0-9]+ [0-9]+ [0-9]+ [0-9]+' "$work/rec.err")
+	unpack && same 3 "$(m .command.exit_status)" && same "the command ended with exit status 3" "$(m .stop.text)" || return 1
+	same "$(jq -c .command "$work/b/manifest.json")" "$(jq -c .command "$work/result.json")" "the command in --json" || return 1
+	got=$(m .command.user_ns) && [ $got -ge $((user - 1000)) ] && [ $got -le $((user + more)) ] || { echo "user: $got, itself $user"; return 1; }
+	got=$(m .command.system_ns) && [ $got -ge $((system - 1000)) ] && [ $got -le $((system + more)) ] || { echo "system: $got, itself $system"; return 1; }
+	got=$(m .command.max_rss_bytes) && [ $got -ge $rss ] && [ $got -le $((rss + (4 << 20))) ] || { echo "memory: $got, itself $rss"; return 1; }
+	[ "$(m .command.wall_ns)" -ge "$wall" ] || { echo "wall: $(m .command.wall_ns), itself $wall"; return 1; }
+	grep -q '^Command    exit status 3 after ' "$work/b/summary.txt" || { cat "$work/b/summary.txt"; return 1; }
+}
+ok "command: its times and memory are what it says itself, its output the same bytes" usage_noted
 no_command() {
 	"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --no-heartbeat-wait -q --ring-memory 8M \
 		-- "$work/no such command" >"$work/rec.out" 2>"$work/rec.err" </dev/null

@@ -49,6 +49,7 @@ static void missing_program_is_an_error(void)
 	CLEANUP(text_free) struct text out = {0};
 	struct child_result result;
 	char missing[] = "no-such-program";
+	struct child_waiting waiting;
 	struct err e;
 	pid_t pid;
 
@@ -61,7 +62,9 @@ static void missing_program_is_an_error(void)
 	CHECK_EQ(child_run((const char *const[]){"/dev/null", NULL}, &plenty, &out, &result, &e),
 		 -EACCES);
 	CHECK_STR(e.text, "cannot run /dev/null: Permission denied");
-	CHECK_EQ(child_start((char *[]){missing, NULL}, &pid, &e), -ENOENT);
+	CHECK_EQ(child_prepare((char *[]){missing, NULL}, &waiting, &e), 0);
+	CHECK_EQ(child_start(&waiting, &pid, &e), -ENOENT);
+	CHECK(waiting.fd == -1 && !waiting.pid);
 	CHECK(str_starts(e.text, "cannot run no-such-program: No such file or directory"));
 	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 }
@@ -251,14 +254,66 @@ static void started_command_is_the_users(void)
 	char sh[] = "sh", c[] = "-c",
 	     script[] = "test $(ps -o pgid= -p $$) = $(ps -o pgid= -p $PPID) && exit 9";
 	char *const argv[] = {sh, c, script, NULL};
+	struct child_waiting waiting;
 	struct err e;
 	int status;
 	pid_t pid;
 
-	CHECK_EQ(child_start(argv, &pid, &e), 0);
+	CHECK_EQ(child_prepare(argv, &waiting, &e), 0);
+	CHECK_EQ(child_start(&waiting, &pid, &e), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(WIFEXITED(status));
 	CHECK_EQ(WEXITSTATUS(status), 9);
+}
+
+/* Linux counts what a process was before exec. */
+static void our_memory_is_not_the_commands(void)
+{
+	char sh[] = "sh", c[] = "-c", script[] = ":";
+	char *const argv[] = {sh, c, script, NULL};
+	struct child_waiting waiting;
+	struct rusage usage;
+	struct err e;
+	char *ours;
+	int status;
+	pid_t pid;
+
+	CHECK_EQ(child_prepare(argv, &waiting, &e), 0);
+	ours = malloc(256 * MIB);
+	CHECK(ours);
+	memset(ours, 1, 256 * MIB);
+	CHECK_EQ(ours[GIB / 8], 1);
+	CHECK_EQ(child_start(&waiting, &pid, &e), 0);
+	CHECK_EQ(wait4(pid, &status, 0, &usage), pid);
+	CHECK_EQ(status, 0);
+	free(ours);
+	CHECK((uint64_t)usage.ru_maxrss * KIB < 128 * MIB);
+}
+
+static void forgotten_command_never_runs(void)
+{
+	char sh[] = "sh", c[] = "-c", script[64], path[] = "/tmp/scoutfs-trace-test.XXXXXX";
+	char *const argv[] = {sh, c, script, NULL};
+	struct child_waiting waiting, none = {.fd = -1};
+	int fd = mkstemp(path), status;
+	struct err e;
+	pid_t pid;
+
+	CHECK(fd >= 0);
+	(void)close(fd);
+	(void)snprintf(script, sizeof(script), "rm %s", path);
+	CHECK_EQ(child_prepare(argv, &waiting, &e), 0);
+	child_forget(&waiting);
+	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+	CHECK_EQ(unlink(path), 0);
+	child_forget(&waiting);
+	child_forget(&none);
+	/* One that somebody killed while it waited is started and has ended. */
+	CHECK_EQ(child_prepare(argv, &waiting, &e), 0);
+	CHECK_EQ(kill(waiting.pid, SIGKILL), 0);
+	CHECK_EQ(child_start(&waiting, &pid, &e), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 static void closed_standard_streams_do_no_harm(void)
@@ -294,6 +349,8 @@ static const struct test_case cases[] = {
 	TEST(threads_may_run_children),
 	TEST(child_dies_with_us),
 	TEST(started_command_is_the_users),
+	TEST(our_memory_is_not_the_commands),
+	TEST(forgotten_command_never_runs),
 	TEST(closed_standard_streams_do_no_harm),
 };
 
