@@ -128,6 +128,18 @@ closed_stdout() {
 	unpack && stopped signal
 }
 ok "a closed standard output: the path is said on standard error" closed_stdout
+full_stdout() {
+	"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --ring-memory 8M --no-heartbeat-wait 2>"$work/rec.err" </dev/null 9>&- \
+		>/dev/full &
+	rec_pid=$!
+	until_true recorded_at_least .events 100 || return 1
+	"$bin" stop --run-dir "$run" >&- 2>"$work/stop.err"
+	same 0 $? "exit status of stop" && recorder_wait && same 0 "$rec_status" "exit status" || return 1
+	bundle=$(grep -o '/[^ ]*\.tar\.zst' "$work/rec.err" | tail -1)
+	grep -qF "cannot write to standard output: No space left on device; the bundle is $bundle" "$work/rec.err" &&
+		grep -qF "cannot write to standard output: Bad file descriptor; the bundle is $bundle" "$work/stop.err" && unpack && stopped stop
+}
+ok "a standard output that takes nothing, of the recorder and of stop: the same" full_stdout
 
 # ---- a second signal ----
 
