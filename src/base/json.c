@@ -4,7 +4,9 @@
  * are written with it; finish, recover and report read them back.
  *
  * The writer appends to the caller's text and asserts that it is called in a
- * sensible order; whatever strings it is given, its output parses. The reader
+ * sensible order; whatever strings it is given, its output parses, and moves no
+ * terminal's cursor: control characters are escaped, U+007F to U+009F as well,
+ * which RFC 8259 would let through. The reader
  * takes bytes from strangers: nothing about them is asserted, depth and number
  * of values are limited, anything outside the grammar is refused with its
  * line. A document owns two kinds of memory, one buffer for all strings (no
@@ -123,7 +125,7 @@ static void put_string(struct text *out, const char *s, size_t n)
 
 		if (len == 0)
 			text_str(out, UTF8_REPLACEMENT);
-		else if (c < 0x20)
+		else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
 			put_escaped(out, c);
 		else if (c == '"' || c == '\\')
 			text_printf(out, "\\%c", (char)c);

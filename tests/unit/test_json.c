@@ -60,7 +60,7 @@ static void writer_nests(void)
 	json_bool(&w, false);
 	json_array_end(&w);
 	json_object_end(&w);
-	CHECK_STR(text_c(&t), "{\"s\":\"a\\\"b\\\\c/\\n\\t\\b\\f\\r\\u0001\x7f\",\"none\":null,"
+	CHECK_STR(text_c(&t), "{\"s\":\"a\\\"b\\\\c/\\n\\t\\b\\f\\r\\u0001\\u007f\",\"none\":null,"
 			      "\"u\":18446744073709551615,\"i\":-9223372036854775808,\"t\":true,"
 			      "\"list\":[1,[],{},false]}");
 }
@@ -100,6 +100,8 @@ static void writer_mends_utf8(void)
 		 "a\xfe",
 		 BAD "a" BAD},
 		{"\x80", BAD},
+		/* CSI, which begins a terminal's command, and its neighbours. */
+		{"\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", "\\u0080\\u009b\\u009f\xc2\xa0"},
 		{"\xc0\xaf", BAD BAD},	       /* overlong '/' */
 		{"\xe0\x80\xaf", BAD BAD BAD}, /* and again */
 		{"\xf0\x80\x80\xaf", BAD BAD BAD BAD},
@@ -184,7 +186,7 @@ static void reader_accepts_the_grammar(void)
 		{"\"\\u0041\\u00e9\\u20AC\\uD83d\\uDC27\"",
 		 "\"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xa7\""},
 		{"\"\\u0000x\"", "\"" BAD "x\""}, /* must not hide the x */
-		{"\"\xc3\xa9\x7f\"", "\"\xc3\xa9\x7f\""},
+		{"\"\xc3\xa9\x7f\"", "\"\xc3\xa9\\u007f\""},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
