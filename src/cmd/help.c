@@ -134,12 +134,25 @@ void help_print(enum verb_id verb, struct text *out)
 
 /* Completion. */
 
+/* The option as each of its verbs has it: another verb's of the same name has values of its own. */
+static void completion_pattern(struct text *out, const struct option_row *row)
+{
+	const char *between = "\t";
+
+	for (unsigned int v = 0; v < VERB_COUNT; v++) {
+		if (!option_on(row, v))
+			continue;
+		text_printf(out, "%s%s:--%s", between, verb_table[v].name, row->name);
+		if (row->letter)
+			text_printf(out, "|%s:-%c", verb_table[v].name, row->letter);
+		between = "|";
+	}
+}
+
 /* Bash words that print what may follow @row. */
 static void completion_values(struct text *out, const struct option_row *row)
 {
-	text_printf(out, "\t--%s", row->name);
-	if (row->letter)
-		text_printf(out, "|-%c", row->letter);
+	completion_pattern(out, row);
 	if (!row->complete && !row->words) {
 		text_str(out, ") return ;;\n"); /* a value that only the user knows */
 		return;
@@ -155,14 +168,6 @@ static void completion_values(struct text *out, const struct option_row *row)
 	for (size_t i = 0; row->words && row->words[i]; i++)
 		text_printf(out, "%s%s", i ? " " : "", row->words[i]);
 	text_str(out, "\" -- \"$cur\")); return ;;\n");
-}
-
-static bool row_repeats_name(size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (!strcmp(option_table[i].name, option_table[at].name))
-			return true;
-	return false;
 }
 
 static void completion_verbs(struct text *out)
@@ -209,9 +214,9 @@ int completion_print(const char *shell, struct text *out, struct err *e)
 		      "\t\t--) compopt -o default; return ;;\n"
 		      "\t\tesac\n"
 		      "\tdone\n"
-		      "\tcase $prev in\n");
+		      "\tcase $verb:$prev in\n");
 	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].argument && !row_repeats_name(i))
+		if (option_table[i].argument)
 			completion_values(out, &option_table[i]);
 	text_str(out, "\tesac\n\tcase $verb in\n");
 	completion_verbs(out);

@@ -151,6 +151,8 @@ ok "completion of an option" completes --before --bef
 ok "completion of a verb" completes "status stop" st
 ok "completion knows a verb's options" completes "--run-dir" status --r
 ok "completion of a word" completes "kernel any" --log-facility = ""
+ok "completion of a word of report" completes "text csv json" report x --format = ""
+ok "and of an option of the same name of export" completes "perfetto pcapng" export x --format ""
 ok "completion of a trigger" completes leader-fence --no-trigger leader
 
 # Who may record.
