@@ -409,6 +409,12 @@ static void numbers_have_their_names_when_asked(void)
 	CHECK(strstr(text_c(&out), " type 2(HEARTBEAT) nr -1"));
 	CHECK(strstr(text_c(&out), " role 2(leader) "));
 	CHECK(strstr(text_c(&out), "(read) invmd "));
+	CHECK(strstr(text_c(&out), " server grant request rid "));
+	CHECK(strstr(text_c(&out), " server invalidate response rid "));
+	CHECK(strstr(text_c(&out), " old_mode 0(null) new_mode 2(write)"));
+	CHECK(strstr(text_c(&out), " ret -2(ENOENT)"));
+	CHECK(strstr(text_c(&out), " ret 0 ") || strstr(text_c(&out), " ret 0\n"));
+	CHECK(!strstr(text_c(&out), " ret 0("));
 	/* What trace-cmd calls 0x65, and "valid_greeting" for 0. */
 	CHECK(strstr(text_c(&out), " flags valid_greeting|shutting_down|reconn_wait|"
 				   "reconn_freeing rc_dl"));
