@@ -47,9 +47,10 @@ struct report_config {
 	struct when from, to;
 	const struct report_filter *filters;
 	size_t filter_count;
-	uint64_t limit; /* rows of tables that rank; 0: all */
-	bool names;	/* say what numbers in events mean */
-	bool local;	/* times in the reader's zone instead of UTC */
+	uint64_t limit;	  /* rows of tables that rank; 0: all */
+	bool names;	  /* say what numbers in events mean */
+	bool nanoseconds; /* in the text of events */
+	bool local;	  /* times in the reader's zone instead of UTC */
 	bool color;
 	unsigned int columns; /* of the terminal; 0: none */
 };

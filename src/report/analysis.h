@@ -59,8 +59,9 @@ struct captured_packet {
 
 /* What the user asked for beyond names, the same for every analysis. */
 struct analysis_options {
-	size_t limit; /* rows of a "top" table */
-	bool names;   /* decode numbers in the text of events */
+	size_t limit;	  /* rows of a "top" table */
+	bool names;	  /* decode numbers in the text of events */
+	bool nanoseconds; /* nine digits in its times */
 	uint64_t from_ns, to_ns;
 	bool filtered; /* not all of the window is shown: filters, or sources that are not read */
 };

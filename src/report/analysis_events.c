@@ -309,7 +309,8 @@ static int open_events(void *self, const struct recording *rec, const struct ana
 		return 0;
 	if (rec->tail.has_real_offset)
 		a->offset_ns = rec->tail.real_offset_ns;
-	r = print_open(&(struct print_options){.names = o->names}, &a->print, e);
+	r = print_open(&(struct print_options){.names = o->names, .nanoseconds = o->nanoseconds},
+		       &a->print, e);
 	if (r == 0)
 		r = print_load(a->print, &rec->head, &rec->events, &rec->tail, e);
 	if (r < 0)

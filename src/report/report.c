@@ -269,6 +269,7 @@ static int resolve_window(struct run *run, struct err *e)
 	run->options = (struct analysis_options){
 		.limit = (size_t)min_of(c->limit, (uint64_t)SIZE_MAX),
 		.names = c->names,
+		.nanoseconds = c->nanoseconds,
 		.to_ns = UINT64_MAX,
 		.filtered = c->filter_count > 0,
 	};

@@ -31,7 +31,7 @@ result() { # STATUS NAME
 # From pcap-summary.txt of the captures: what walks the streams with nothing but the header's length found.
 declare -A messages=([fence-client]=3292 [fence-leader]=1796)
 
-echo 1..8
+echo 1..12
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	bundle=$work/$session.tar.zst
@@ -44,6 +44,34 @@ for session in fence-client fence-leader; do
 	result $? "$session: events are the lines of trace-cmd"
 	[ "$(wc -l <"$work/got.txt")" -gt 50000 ]
 	result $? "$session: and they are many"
+
+	trace-cmd report -t "$trace" >"$work/want-t.txt" 2>"$work/trace-cmd.err"
+	"$program" report "$bundle" events -t >"$work/got.txt" && cmp "$work/got.txt" "$work/want-t.txt"
+	result $? "$session: and to the nanosecond those of trace-cmd report -t"
+
+	# Where the kernel says that it lost some, before every seventh page, with their number before every fourteenth.
+	python3 - "$trace" "$work/lossy.dat" <<-'EOF'
+		import struct, sys
+		data = bytearray(open(sys.argv[1], "rb").read())
+		table = data.find(b"flyrecord\0") + 10
+		number = 0
+		for cpu in range(2):
+		    offset, size = struct.unpack_from("<QQ", data, table + 16 * cpu)
+		    for page in range(offset + 4096, offset + size, 4096):
+		        number += 1
+		        used = struct.unpack_from("<I", data, page + 8)[0]
+		        if number % 7:
+		            continue
+		        stored = number % 14 == 0 and 16 + used + 8 <= 4096
+		        if stored:
+		            struct.pack_into("<Q", data, page + 16 + used, number * 3)
+		        struct.pack_into("<I", data, page + 8, used | 1 << 31 | stored << 30)
+		open(sys.argv[2], "wb").write(data)
+	EOF
+	trace-cmd report "$work/lossy.dat" >"$work/want-lossy.txt" 2>"$work/trace-cmd.err"
+	"$program" report "$work/lossy.dat" events >"$work/got.txt" && cmp "$work/got.txt" "$work/want-lossy.txt" &&
+		[ "$(grep -c '^CPU:[01] \[[0-9]* EVENTS DROPPED\]$' "$work/got.txt")" -gt 50 ] && grep -q '^CPU:[01] \[EVENTS DROPPED\]$' "$work/got.txt"
+	result $? "$session: lost events are told in trace-cmd's words, where it tells them"
 
 	"$program" report "$bundle" events --cpu 1 --event 'scoutfs_lock_*' >"$work/got.txt" &&
 		cmp "$work/got.txt" <(grep -E '^cpus=|\[001\].*: scoutfs_lock_' "$work/want.txt")
