@@ -17,11 +17,12 @@
 #include <sys/statvfs.h>
 
 #include "base/file.h"
+#include "format/series.h"
 
 #define FORMAT_NAME "scoutfs-trace-bundle"
 #define FORMAT_VERSION 1
 #define FILES_MAX UINT16_MAX
-#define LISTS_MAX (BUNDLE_RINGS_MAX + CHUNK_CLOCKS)
+#define LISTS_MAX (BUNDLE_RINGS_MAX + CHUNK_CLOCKS + BUNDLE_SERIES_MAX)
 
 /* ---- notes ---- */
 
@@ -157,13 +158,24 @@ static const struct {
 	{CHUNK_CLOCKS, "clocks.csv"},
 };
 
+/* "series/NAME.txt" */
+static bool is_series_path(const char *path)
+{
+	static const char end[] = ".txt";
+	size_t front = strlen(SERIES_FOLDER), n = strlen(path);
+
+	return str_starts(path, SERIES_FOLDER) && n > front + strlen(end) &&
+	       !strcmp(path + n - strlen(end), end) &&
+	       series_name_ok(path + front, n - front - strlen(end));
+}
+
 /* The stream whose payloads a member holds, by its name; 0 none. */
 enum chunk_stream bundle_stream_of(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(stream_files); i++)
 		if (strcmp(path, stream_files[i].file) == 0)
 			return stream_files[i].kind;
-	return 0;
+	return is_series_path(path) ? CHUNK_SERIES : 0;
 }
 
 const char *bundle_stream_file(enum chunk_stream kind)
@@ -171,13 +183,15 @@ const char *bundle_stream_file(enum chunk_stream kind)
 	for (size_t i = 0; i < ARRAY_SIZE(stream_files); i++)
 		if (stream_files[i].kind == kind)
 			return stream_files[i].file;
-	return "an unknown source";
+	return kind == CHUNK_SERIES ? "a series" : "an unknown source";
 }
 
 static uint32_t *list_slot(struct bundle *b, enum chunk_stream kind, uint32_t id)
 {
 	if (kind == CHUNK_RING)
 		return id < BUNDLE_RINGS_MAX ? &b->ring_list[id] : NULL;
+	if (kind == CHUNK_SERIES)
+		return id && id <= BUNDLE_SERIES_MAX ? &b->series_list[id] : NULL;
 	return kind > CHUNK_RING && kind <= CHUNK_CLOCKS && id == 0 ? &b->other_list[kind] : NULL;
 }
 
@@ -683,6 +697,23 @@ void bundle_strip_files(struct bundle *b)
 	}
 }
 
+/* Are the payloads of this stream part of that member? */
+bool bundle_member_has(const struct bundle_member_data *d, const struct bundle_stream *s)
+{
+	return d->stream && s->kind == d->stream &&
+	       (s->kind != CHUNK_SERIES || s->id == d->stream_id);
+}
+
+/* A series has its name from its member. */
+static void name_series(struct bundle *b, size_t member)
+{
+	uint32_t id = b->data[member].stream_id;
+	uint32_t *slot = id ? list_slot(b, CHUNK_SERIES, id) : NULL;
+
+	if (slot && *slot && bundle_stream_of(b->members[member].path) == CHUNK_SERIES)
+		b->streams[*slot - 1].member = b->members[member].path;
+}
+
 /* Which members are followed by chunks; and are all bytes there? */
 static void close_members(struct bundle *b)
 {
@@ -695,8 +726,9 @@ static void close_members(struct bundle *b)
 		for (size_t k = 0; k < d->extent_count; k++)
 			sum += b->extents[d->extent + k].bytes;
 		for (size_t k = 0; d->stream && k < b->stream_count; k++)
-			if (b->streams[k].kind == d->stream)
+			if (bundle_member_has(d, &b->streams[k]))
 				sum += b->streams[k].raw_bytes;
+		name_series(b, i);
 		if (b->members[i].bytes == BUNDLE_BYTES_UNKNOWN)
 			b->members[i].bytes = sum;
 		if (sum != b->members[i].bytes)

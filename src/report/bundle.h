@@ -9,9 +9,9 @@
  *	a trace.dat or a pcap file alone           that one member
  *
  * There are members, by name, and streams of chunks: ring pages of one CPU, pcap records, lines of
- * kernel.log, rows of clocks.csv. A chunk of ring pages is whole pages and any other chunk whole
- * records: the recorder's spool takes whole records only and never divides what it took. (A damaged
- * or hostile file may differ: look at every length.)
+ * kernel.log, rows of clocks.csv, samples of a series. A chunk of ring pages is whole pages and any
+ *other chunk whole records: the recorder's spool takes whole records only and never divides what it
+ *took. (A damaged or hostile file may differ: look at every length.)
  *
  * Opening is in two steps, so that everything that parses can be done where no file can be opened:
  *
@@ -63,7 +63,8 @@ struct bundle_chunk {
 
 struct bundle_stream {
 	enum chunk_stream kind;
-	uint32_t id;			   /* CPU of a ring, else 0 */
+	uint32_t id;			   /* CPU of a ring; of a series from 1; else 0 */
+	const char *member;		   /* of a series: "series/NAME.txt"; NULL: not known */
 	const struct bundle_chunk *chunks; /* by sequence */
 	size_t count;
 	uint64_t first_ns, last_ns; /* of all chunks */

@@ -27,6 +27,7 @@
 #include "format/tracedat.h"
 
 #define CONTEXT "context"
+#define SERIES "series"
 #define CONTEXT_DEPTH_MAX 3
 #define OPEN_MAX_FILES 20000
 #define TAIL_FILE_MAX (32 * MIB) /* the recorder's has 16 MiB at most */
@@ -225,6 +226,8 @@ int bundle_folder_open(struct bundle *b, int dir_fd, struct err *e)
 		r = open_folder_below(b, dir_fd, SEGMENT_DIR, e);
 	if (r == 0)
 		r = open_folder_below(b, dir_fd, CONTEXT, e);
+	if (r == 0)
+		r = open_folder_below(b, dir_fd, SERIES, e);
 	if (r == -EMFILE || r == -ENFILE)
 		return err_set(e, r,
 			       "%s has more files than may be open at once (%zu); raise the limit "

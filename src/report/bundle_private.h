@@ -21,6 +21,7 @@
 /* All of these are far above what a recorder makes, and bound what a made-up file can take. */
 #define BUNDLE_CHUNKS_MAX 4000000 /* times 48 bytes; 50 GiB of a host of 256 CPUs has 3 million */
 #define BUNDLE_RINGS_MAX 65536	  /* as tracedat.c */
+#define BUNDLE_SERIES_MAX 1024
 #define BUNDLE_MEMBERS_MAX 20000
 #define BUNDLE_NAME_MAX 400
 #define BUNDLE_NOTES_MAX 100
@@ -64,6 +65,7 @@ struct bundle_file {
 struct bundle_member_data {
 	size_t extent, extent_count;
 	enum chunk_stream stream; /* whose chunks follow the extents; 0 none */
+	uint32_t stream_id;	  /* of a series; 0: not known yet */
 	uint64_t prologue_bytes;  /* when the extents are more than that */
 };
 
@@ -109,6 +111,7 @@ struct bundle {
 	size_t stream_count, stream_room;
 	uint32_t *ring_list; /* [BUNDLE_RINGS_MAX]: 1 + index in lists, 0 none */
 	uint32_t other_list[CHUNK_CLOCKS + 1];
+	uint32_t series_list[BUNDLE_SERIES_MAX + 1];
 	size_t chunk_count;
 	uint64_t chunk_raw_bytes; /* of all */
 	uint64_t source_bytes;	  /* of the file that is read, for BUNDLE_RATIO_MAX */
@@ -151,6 +154,7 @@ struct bundle_stream_list *bundle_list(struct bundle *b, enum chunk_stream kind,
 struct bundle_stream_list *bundle_list_find(struct bundle *b, enum chunk_stream kind, uint32_t id);
 enum chunk_stream bundle_stream_of(const char *path);
 const char *bundle_stream_file(enum chunk_stream kind);
+bool bundle_member_has(const struct bundle_member_data *d, const struct bundle_stream *s);
 
 bool bundle_row_is_assembled(struct bundle *b, uint16_t file);
 bool bundle_row_has_chunks(struct bundle *b, uint16_t file);

@@ -288,7 +288,7 @@ static int walk_member(struct member_walk *w, bool prologue_only, struct err *e)
 	for (size_t i = 0; r == 0 && i < d->extent_count; i++)
 		r = give_extent(w, &w->b->extents[d->extent + i], e);
 	for (size_t i = 0; r == 0 && d->stream && !prologue_only && i < w->b->stream_count; i++)
-		if (w->b->streams[i].kind == d->stream)
+		if (bundle_member_has(d, &w->b->streams[i]))
 			r = give_stream(w, &w->b->streams[i], e);
 	if (r == 0 && m->damaged && !prologue_only && w->left)
 		return bad_member(w, e);
@@ -362,7 +362,7 @@ int bundle_member_load(const struct bundle *b, const char *path, size_t limit_by
 /**
  * bundle_prologue() - what stands in a member before its first chunk
  * @path: "trace.dat": head and tail, up to the first ring page; "packets.pcap": the file's header;
- *        "clocks.csv": the line with the columns' names
+ *        "clocks.csv": the line with the columns' names; of a series the line with its name
  *
  * As bundle_member_load().
  */

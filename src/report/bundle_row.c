@@ -603,6 +603,13 @@ static void find_way(struct assembly *a)
 	lose(a);
 }
 
+/* Which series a member is, its chunks say. */
+static void note_series(struct assembly *a, const struct chunk *c)
+{
+	if (c->stream == CHUNK_SERIES && a->kept && !a->lost)
+		a->b->data[a->b->member_count - 1].stream_id = c->id;
+}
+
 static int assembly_step(struct assembly *a, bool *ret_more, struct err *e)
 {
 	struct chunk c;
@@ -612,6 +619,7 @@ static int assembly_step(struct assembly *a, bool *ret_more, struct err *e)
 	switch (row_next(&a->row, &c, &f)) {
 	case STEP_CHUNK:
 		r = bundle_add_chunk(a->b, &c, FORM_FRAMED, a->row.file, a->row.at, e);
+		note_series(a, &c);
 		consume(a, c.raw_bytes);
 		a->chunks = true;
 		break;

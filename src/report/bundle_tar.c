@@ -135,6 +135,7 @@ static bool is_wanted(const char *path)
 	if (bundle_is_top_file(base ? base + 1 : path))
 		return true;
 	return str_starts(path, "context/") || strstr(path, "/context/") ||
+	       str_starts(path, "series/") || strstr(path, "/series/") ||
 	       str_starts(path, "spool/") || strstr(path, "/spool/");
 }
 

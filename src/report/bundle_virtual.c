@@ -18,6 +18,7 @@
 
 #include "format/pcapfile.h"
 #include "format/ringpage.h"
+#include "format/series.h"
 #include "format/tracedat.h"
 
 #define PIECE_BYTES (512 * KIB)
@@ -237,6 +238,74 @@ static int cut_packets(struct cutter *c, uint64_t size, struct err *e)
 	return cut(c, max_of(min_of(at, size), c->from), e);
 }
 
+/* ---- series ---- */
+
+/*
+ * The samples of the @n bytes at @at, of which the last may be cut. How many bytes they have; 0
+ * when not one is whole.
+ */
+static size_t cut_samples(struct cutter *c, const char *buf, size_t n, uint64_t at, int *ret,
+			  struct err *e)
+{
+	struct series_sample sample;
+	struct series_section section;
+	struct series_walk w;
+	size_t used = 0;
+	int r;
+
+	series_walk_begin(&w, buf, n);
+	if (at == 0)
+		c->from = c->prologue = (uint64_t)(w.at - buf);
+	while (*ret == 0 && series_next_sample(&w, &sample)) {
+		do
+			r = series_next_section(&w, &section);
+		while (r > 0);
+		/* It is cut here, or damaged: then there is another one behind it. */
+		if (r < 0)
+			continue;
+		*ret = cut_record(c, at + used, at + (uint64_t)(w.at - buf), sample.mono_ns, e);
+		used = (size_t)(w.at - buf);
+	}
+	return used;
+}
+
+/* A sample that does not fit the buffer is longer than any chunk can be, or damaged. */
+static int cut_series(struct cutter *c, uint64_t size, struct err *e)
+{
+	CLEANUP(freep) char *buf = malloc(BUNDLE_CHUNK_MAX);
+	uint64_t at = 0;
+	int r = buf ? 0 : err_nomem(e);
+
+	while (r == 0 && at < size) {
+		ssize_t n = bundle_pread(c->b, c->file, buf, BUNDLE_CHUNK_MAX, at);
+		size_t used;
+
+		if (n <= 0)
+			return n < 0 ? err_errno(e, (int)n, "cannot read %s", c->b->path) : 0;
+		used = cut_samples(c, buf, (size_t)n, at, &r, e);
+		if (r == 0 && !used) {
+			bundle_note_add(c->b, true, "%s: %llu bytes, %llu into it, are no samples",
+					c->b->files[c->file].name ? c->b->files[c->file].name : "",
+					(unsigned long long)n, (unsigned long long)at);
+			r = cut(c, at, e);
+			c->from = at + (uint64_t)n;
+			used = (size_t)n;
+		}
+		at += used;
+	}
+	return r == 0 && c->from < at ? cut(c, at, e) : r;
+}
+
+/* Its number in the recording is not known any more: they are counted as they come. */
+static uint32_t next_series(const struct bundle *b)
+{
+	uint32_t id = 1;
+
+	for (size_t i = 0; i < b->member_count; i++)
+		id = max_of(id, b->data[i].stream_id + 1);
+	return id;
+}
+
 /* ---- ring pages ---- */
 
 struct trace {
@@ -435,7 +504,10 @@ int bundle_virtual(struct bundle *b, size_t member, uint16_t file, struct err *e
 		r = cut_lines(&c, size, e);
 		b->data[member].prologue_bytes = c.prologue;
 		break;
-	case CHUNK_SERIES: /* bundle_stream_of() does not name it */
+	case CHUNK_SERIES:
+		c.id = b->data[member].stream_id = next_series(b);
+		r = cut_series(&c, size, e);
+		b->data[member].prologue_bytes = c.prologue;
 		break;
 	}
 	close_cutter(&c);
