@@ -40,6 +40,7 @@ test   cmd   mkfs.ext4       e2fsprogs          e2fsprogs
 test   cmd   mandoc          mandoc             mandoc
 test   cmd   shellcheck      shellcheck         ShellCheck
 test   cmd   chromium        chromium           chromium
+test   cmd   gnuplot         gnuplot-nox        gnuplot
 test   cmd   clang           clang              clang
 test   cmd   clang-format    clang-format       clang-tools-extra
 asan   asan  gcc             gcc                libasan+libubsan

@@ -22,9 +22,10 @@ enum report_filter_kind {
 	FILTER_PID,    /* numbers: 1,4-7 */
 	FILTER_COMM,   /* name of a process, as the kernel has it: 15 bytes; with * and ? */
 	FILTER_CPU,
-	FILTER_RID,   /* a mount: all of its rid, six digits, or f.xxxxxx.r.xxxxxx */
-	FILTER_PEER,  /* a side of a connection: IP:PORT or IP */
-	FILTER_WHERE, /* a condition on the fields of trace events; of these, all must hold */
+	FILTER_RID,	/* a mount: all of its rid, six digits, or f.xxxxxx.r.xxxxxx */
+	FILTER_PEER,	/* a side of a connection: IP:PORT or IP */
+	FILTER_WHERE,	/* a condition on the fields of trace events; of these, all must hold */
+	FILTER_COUNTER, /* of series: NAME or SERIES:NAME; with * and ? */
 };
 
 struct report_filter {
@@ -34,6 +35,9 @@ struct report_filter {
 	uint64_t mask, fsid, fsid_mask; /* RID; mask 0 of the fsid: any */
 	struct wire_addr peer;		/* PEER; port 0: any */
 };
+
+/* What of counters is written: as they were read, from sample to sample, or that a second. */
+enum report_as { AS_RAW, AS_DELTA, AS_RATE };
 
 /* Plain data, const from parsing on. Strings belong to argv. */
 struct report_config {
@@ -51,6 +55,11 @@ struct report_config {
 	bool names;	  /* say what numbers in events mean */
 	bool nanoseconds; /* in the text of events */
 	bool local;	  /* times in the reader's zone instead of UTC */
+	/* Of series. */
+	const char *csv, *gnuplot; /* folders to make files in; NULL: none */
+	bool nonzero;		   /* leave out counters that never move */
+	enum report_as as;
+	uint64_t interval_ns, smooth; /* of --gnuplot */
 	bool color;
 	unsigned int columns; /* of the terminal; 0: none */
 };

@@ -91,6 +91,8 @@ static const char *const facility_words[] = {"kernel", "any", NULL};
 static const char *const export_words[] = {"perfetto", "pcapng", NULL};
 /* In the order of enum report_format. */
 static const char *const format_words[] = {"text", "csv", "json", NULL};
+/* In the order of enum report_as. */
+static const char *const as_words[] = {"raw", "delta", "rate", NULL};
 
 #define LIST_INTERFACES "any $(ls /sys/class/net 2>/dev/null)"
 #define LIST_TRIGGERS \
@@ -195,6 +197,25 @@ const struct option_row option_table[] = {
 	{ON_REPORT, GROUP_REPORT, OPTION_NUMBER, "limit", 0, "NUMBER", "20",
 	 .field = FIELD(report.limit),
 	 .help = "rows of a table of the slowest, the most and so on; 0: all"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "counter", 0, "NAME", .choice = FILTER_COUNTER,
+	 .help = "of series, only these counters: NAME or SERIES:NAME, also with *; may be "
+		 "repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "nonzero", .field = FIELD(report.nonzero),
+	 .help = "of series, leave out counters that never moved"},
+	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "csv", 0, "DIR", .field = FIELD(report.csv),
+	 .complete = "-d", .help = "make a CSV file of each series in this folder"},
+	{ON_REPORT, GROUP_REPORT, OPTION_WORD, "as", 0, "WORD", "raw", .words = as_words,
+	 .field = FIELD(as),
+	 .help = "for --csv: raw, counters as they were; delta, since the sample before; rate, "
+		 "that a second"},
+	{ON_REPORT, GROUP_REPORT, OPTION_TEXT, "gnuplot", 0, "DIR", .field = FIELD(report.gnuplot),
+	 .complete = "-d",
+	 .help = "make files for gnuplot in this folder: requests by command, and what TCP says"},
+	{ON_REPORT, GROUP_REPORT, OPTION_DURATION, "interval", 0, "TIME", "10ms", .least = "1ms",
+	 .most = "1h", .field = FIELD(report.interval_ns),
+	 .help = "for --gnuplot: from one point to the next"},
+	{ON_REPORT, GROUP_REPORT, OPTION_NUMBER, "smooth", 0, "NUMBER", "1",
+	 .field = FIELD(report.smooth), .help = "for --gnuplot: make one point of so many"},
 	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "names", .field = FIELD(report.names),
 	 .help = "in trace events, say what scoutfs's numbers mean"},
 	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "nanoseconds", 't',

@@ -131,7 +131,7 @@ struct arguments {
 	unsigned int log_facility;
 	const char **events;
 	struct trigger_choice *choices;
-	unsigned int format, export_format;
+	unsigned int format, export_format, as;
 	const char *from, *to;
 	struct report_filter *filters;
 	struct argument_sources sources;

@@ -505,7 +505,7 @@ static enum counter_kind key_kind(const struct reader *r, const struct word *key
 		"segs_in",	   "data_segs_in",	"data_segs_out",
 		"delivered",	   "delivered_ce",	"busy_us",
 		"rwnd_limited_us", "sndbuf_limited_us", "dsack_dups",
-		"reord_seen"};
+		"reord_seen",	   "rcv_ooopack"};
 
 	if (!word_is(&r->path, "tcp_info") && !word_is(&r->path, "processes") &&
 	    r->kind != COUNTER_RISING)

@@ -8,7 +8,8 @@
 const struct analysis_ops *const analysis_list[] = {
 	&analysis_verdict, &analysis_about,	  &analysis_overview,	&analysis_rates,
 	&analysis_locks,   &analysis_events,	  &analysis_timeline,	&analysis_commits,
-	&analysis_rpc,	   &analysis_connections, &analysis_heartbeats, &analysis_loss,
+	&analysis_rpc,	   &analysis_connections, &analysis_heartbeats, &analysis_series,
+	&analysis_loss,
 };
 const size_t analysis_count = ARRAY_SIZE(analysis_list);
 

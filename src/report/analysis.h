@@ -14,12 +14,15 @@
 #include "format/kmsg.h"
 #include "format/tcpflow.h"
 #include "format/wire.h"
+#include "report/report.h"
 
 #include "recording.h"
 #include "table.h"
 #include "trace_feed.h"
 
 #define EVENT_WANT_FIELDS 16
+
+struct files; /* files.h */
 
 /* A field of the event at hand; NULL where this event has none of that name (event_field_u64()
  * takes it). In the order of event_want.fields. */
@@ -64,6 +67,13 @@ struct analysis_options {
 	bool nanoseconds; /* nine digits in its times */
 	uint64_t from_ns, to_ns;
 	bool filtered; /* not all of the window is shown: filters, or sources that are not read */
+	const struct report_filter *filters;
+	size_t filter_count;
+	/* Of series. */
+	bool nonzero;
+	enum report_as as;
+	uint64_t interval_ns, smooth;
+	struct files *csv, *gnuplot; /* NULL: not wanted */
 };
 
 /* Where an analysis puts its tables. */
@@ -75,6 +85,10 @@ void report_rows(struct report_out *out, struct table *t);
 /* Lines that are shown as they are, instead of a table: for people only, so first ask. */
 bool report_takes_text(const struct report_out *out);
 void report_text(struct report_out *out, const char *bytes, size_t n);
+/* A page for a browser is made: tables for pictures are shown as such. */
+bool report_is_page(const struct report_out *out);
+/* For what is read besides the feed: how far it has come. */
+void report_progress(struct report_out *out, uint64_t done_bytes, uint64_t all_bytes);
 /* A sentence at the end of the report. */
 void report_note(struct report_out *out, const char *fmt, ...) PRINTF(2, 3);
 /* The same, and the report is known not to be all there was: the exit status says so too. */
@@ -119,6 +133,9 @@ extern const struct analysis_ops analysis_rates, analysis_locks, analysis_events
 extern const struct analysis_ops analysis_timeline, analysis_commits;
 extern const struct analysis_ops analysis_rpc, analysis_overview;
 extern const struct analysis_ops analysis_connections;
+extern const struct analysis_ops analysis_series;
+/* --csv and --gnuplot: not in the table, they are reports of the files that they made. */
+extern const struct analysis_ops export_csv, export_gnuplot;
 
 /* The table: in the order in which it is listed; the first is shown when none is named. */
 extern const struct analysis_ops *const analysis_list[];

@@ -583,7 +583,8 @@ void filter_tell(const struct filter *f, unsigned int read, const char *where, s
 	for (size_t i = 0; i < f->config->filter_count; i++) {
 		const struct report_filter *w = &f->config->filters[i];
 
-		if (w->kind == FILTER_SOURCE ||
+		/* Of counters the report of series tells: they do not come by the feed. */
+		if (w->kind == FILTER_SOURCE || w->kind == FILTER_COUNTER ||
 		    !(read & 1U << (about[w->kind].trace ? FEED_TRACE : FEED_PACKETS)))
 			continue;
 		any |= about[w->kind].trace && w->kind != FILTER_CPU;

@@ -13,9 +13,9 @@
 
 #include "view_html.h"
 
-#define WIDTH 1160
-#define LEFT 104
-#define PLOT_WIDTH (WIDTH - LEFT - 12)
+#define WIDTH HTML_PICTURE_WIDTH
+#define LEFT HTML_PLOT_LEFT
+#define PLOT_WIDTH HTML_PLOT_WIDTH
 #define STACK_MOST 7 /* kinds with a colour; the others share one */
 #define SIZES 27     /* of latencies: powers of two of a microsecond */
 #define SIZE_HEIGHT 5
@@ -25,7 +25,7 @@
 
 /* From the top. */
 enum {
-	TOP_AXIS = 22,
+	TOP_AXIS = HTML_PLOT_TOP,
 	FLAGS_Y = 28,
 	FLAGS_H = 26,
 	EVENTS_Y = 66,
@@ -138,7 +138,8 @@ static void put_area(struct text *o, const char *class, const double *values, si
 	text_str(o, "Z\"/>\n");
 }
 
-static void label(struct text *o, int y, const char *class, const char *s)
+/** html_label() - a word at the left of a picture */
+void html_label(struct text *o, int y, const char *class, const char *s)
 {
 	text_printf(o, "<text class=\"%s\" x=\"%d\" y=\"%d\">", class, LEFT - 10, y);
 	html_str(o, s);
@@ -149,7 +150,7 @@ static void label_lane(struct picture *p, int y, const char *name, double most)
 {
 	char s[64];
 
-	label(p->o, y + 11, "lane", name);
+	html_label(p->o, y + 11, "lane", name);
 	if (most < 0)
 		return;
 	if (most >= 10)
@@ -462,13 +463,13 @@ static void label_latency(struct picture *p)
 		const char *name;
 	} sizes[] = {{3.32, "10 us"}, {9.97, "1 ms"}, {16.61, "100 ms"}, {23.25, "10 s"}};
 
-	label(p->o, LATENCY_Y + 11, "lane", "latency");
-	label(p->o, ANSWERS_Y + 9, "most", "no answer");
+	html_label(p->o, LATENCY_Y + 11, "lane", "latency");
+	html_label(p->o, ANSWERS_Y + 9, "most", "no answer");
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		int y = HEAT_Y + (int)((SIZES - sizes[i].bits) * SIZE_HEIGHT);
 
 		text_printf(p->o, "<path class=\"tick\" d=\"M%d %dH%d\"/>\n", LEFT - 5, y, LEFT);
-		label(p->o, y + 4, "most", sizes[i].name);
+		html_label(p->o, y + 4, "most", sizes[i].name);
 	}
 }
 
@@ -510,44 +511,49 @@ static void put_offset(struct text *o, double s)
 	}
 }
 
-static void draw_axis(struct picture *p)
+/**
+ * html_axis() - grid and labels of a time axis, and what they are
+ * @a: where it is, and of which time; seconds are counted from the trigger, or the end
+ */
+void html_axis(struct view *v, const struct html_axis *a)
 {
-	const struct view_clock *clock = &p->v->settings.clock;
+	const struct view_clock *clock = &v->settings.clock;
+	struct text *o = v->out;
 	uint64_t real;
-	double span = seconds(p->width_ns) * (double)p->steps, step = tick_step(span);
-	double from = x_of(p, clock->trigger_ns) * -seconds(p->width_ns);
+	double span = seconds(a->width_ns) * (double)a->steps, step = tick_step(span);
+	double from = a->from_ns >= clock->trigger_ns ? seconds(a->from_ns - clock->trigger_ns)
+						      : -seconds(clock->trigger_ns - a->from_ns);
 
-	text_str(p->o, "<g class=\"axis\">\n");
+	text_str(o, "<g class=\"axis\">\n");
 	for (int i = 0; i < 13; i++) {
 		/* The first tick at or after the left edge, and those behind it. */
 		double first = (double)(int64_t)(from / step) + (from < 0 ? 0 : 1);
 		double s = (first + i) * step;
-		double x = LEFT + (s - from) / span * PLOT_WIDTH;
+		double x = HTML_PLOT_LEFT + (s - from) / span * HTML_PLOT_WIDTH;
 
 		if (s > from + span)
 			break;
-		text_printf(p->o, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>", x, TOP_AXIS,
-			    BOTTOM_AXIS);
+		text_printf(o, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>", x, HTML_PLOT_TOP,
+			    a->bottom);
 		/* Where there is room beside the names of the axes. */
-		if (x < LEFT + 34 || x > LEFT + PLOT_WIDTH - 24)
+		if (x < HTML_PLOT_LEFT + 34 || x > HTML_PLOT_LEFT + HTML_PLOT_WIDTH - 24)
 			continue;
-		text_printf(p->o, "<text x=\"%.1f\" y=\"15\">", x);
-		put_offset(p->o, s);
-		text_str(p->o, "</text>");
-		if (view_real(p->v,
-			      p->from_ns + (uint64_t)lesser(greater((s - from) * 1e9, 0), 9e18),
+		text_printf(o, "<text x=\"%.1f\" y=\"15\">", x);
+		put_offset(o, s);
+		text_str(o, "</text>");
+		if (view_real(v, a->from_ns + (uint64_t)lesser(greater((s - from) * 1e9, 0), 9e18),
 			      &real)) {
 			uint64_t t = real / NSEC_PER_SEC % 86400;
 
-			text_printf(p->o, "<text x=\"%.1f\" y=\"%d\">%02u:%02u:%02u</text>", x,
-				    BOTTOM_AXIS + 14, (unsigned int)(t / 3600),
+			text_printf(o, "<text x=\"%.1f\" y=\"%d\">%02u:%02u:%02u</text>", x,
+				    a->bottom + 14, (unsigned int)(t / 3600),
 				    (unsigned int)(t / 60 % 60), (unsigned int)(t % 60));
 		}
-		text_str(p->o, "\n");
+		text_str(o, "\n");
 	}
-	text_str(p->o, "</g>\n");
-	label(p->o, 15, "most", clock->triggered ? "from trigger" : "from end");
-	label(p->o, BOTTOM_AXIS + 14, "most", clock->real ? "UTC" : "");
+	text_str(o, "</g>\n");
+	html_label(o, 15, "most", clock->triggered ? "from trigger" : "from end");
+	html_label(o, a->bottom + 14, "most", clock->real ? "UTC" : "");
 }
 
 /* ---- data for the script ---- */
@@ -728,8 +734,8 @@ static void draw(struct picture *p)
 	html_str(p->o, p->title);
 	text_str(p->o,
 		 ": trace events, messages, heartbeats, log lines and latency over time\">\n");
-	draw_axis(p);
-	label(p->o, FLAGS_Y + 15, "lane", "kernel log");
+	html_axis(p->v, &(struct html_axis){p->from_ns, p->width_ns, p->steps, BOTTOM_AXIS});
+	html_label(p->o, FLAGS_Y + 15, "lane", "kernel log");
 	label_lane(p, EVENTS_Y, "events", events);
 	label_lane(p, MESSAGES_Y, "messages", messages);
 	label_lane(p, BEATS_Y, "heartbeats", beats);

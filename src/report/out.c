@@ -139,6 +139,18 @@ bool report_takes_text(const struct report_out *out)
 	return out->document->view.settings.format == REPORT_TEXT;
 }
 
+/** report_is_page() - true: what is shown goes into a page for a browser */
+bool report_is_page(const struct report_out *out)
+{
+	return out->document->view.settings.format == REPORT_HTML;
+}
+
+/** report_progress() - of an analysis that reads something itself */
+void report_progress(struct report_out *out, uint64_t done_bytes, uint64_t all_bytes)
+{
+	sandbox_progress(out->document->sandbox, done_bytes, all_bytes);
+}
+
 /**
  * report_text() - show lines as they are
  * @bytes: @n of them, nothing in them that moves a terminal's cursor

@@ -20,6 +20,7 @@
 #include "analysis.h"
 #include "export.h"
 #include "feed.h"
+#include "files.h"
 #include "filter.h"
 #include "out.h"
 #include "page.h"
@@ -45,6 +46,7 @@ struct run {
 	unsigned int sources_left_out; /* bits 1 << enum feed_source: they killed a child before */
 	unsigned int threads;
 	struct page page; /* where to */
+	struct files csv, gnuplot;
 
 	/* in the child */
 	struct sandbox *sandbox;
@@ -176,6 +178,18 @@ static bool names(const char *words, const struct analysis_ops *ops)
 	return strlen(ops->name) == n && !strncmp(ops->name, words, n);
 }
 
+/* Reports of the files that they make. */
+static int take_file_wishes(struct run *run, struct err *e)
+{
+	int r = 0;
+
+	if (run->config->csv)
+		r = add_wish(run, &export_csv, NULL, e);
+	if (r == 0 && run->config->gnuplot)
+		r = add_wish(run, &export_gnuplot, NULL, e);
+	return r;
+}
+
 /* A page begins with the verdict and the timeline, and has everything else unless some are named.
  */
 static int take_page_wishes(struct run *run, struct err *e)
@@ -195,7 +209,7 @@ static int take_page_wishes(struct run *run, struct err *e)
 	for (size_t i = 0; r == 0 && !run->config->report_count && i < analysis_count; i++)
 		if (!analysis_list[i]->endless && !is_wished(run, analysis_list[i]))
 			r = add_wish(run, analysis_list[i], NULL, e);
-	return r;
+	return r == 0 ? take_file_wishes(run, e) : r;
 }
 
 static int take_wishes(struct run *run, struct err *e)
@@ -208,6 +222,8 @@ static int take_wishes(struct run *run, struct err *e)
 		return take_page_wishes(run, e);
 	for (size_t i = 0; r == 0 && i < run->config->report_count; i++)
 		r = take_wish(run, run->config->reports[i], e);
+	if (r == 0)
+		r = take_file_wishes(run, e);
 	if (r == 0 && !run->wish_count) /* the first of the table is the overview */
 		r = add_wish(run, analysis_list[0], NULL, e);
 	return r;
@@ -257,6 +273,15 @@ static bool mono_of_real(const void *arg, uint64_t real_ns, uint64_t *ret)
 	return clocks_mono_of_real(&rec->clocks, real_ns, rec->trigger_ns, ret);
 }
 
+/* Which counters are shown takes nothing away from other reports. */
+static bool has_filters(const struct report_config *c)
+{
+	for (size_t i = 0; i < c->filter_count; i++)
+		if (c->filters[i].kind != FILTER_COUNTER)
+			return true;
+	return false;
+}
+
 static int resolve_window(struct run *run, struct err *e)
 {
 	const struct report_config *c = run->config;
@@ -271,7 +296,15 @@ static int resolve_window(struct run *run, struct err *e)
 		.names = c->names,
 		.nanoseconds = c->nanoseconds,
 		.to_ns = UINT64_MAX,
-		.filtered = c->filter_count > 0,
+		.filtered = has_filters(c),
+		.filters = c->filters,
+		.filter_count = c->filter_count,
+		.nonzero = c->nonzero,
+		.as = c->as,
+		.interval_ns = c->interval_ns,
+		.smooth = c->smooth,
+		.csv = c->csv ? &run->csv : NULL,
+		.gnuplot = c->gnuplot ? &run->gnuplot : NULL,
 	};
 	if (c->from.kind != WHEN_NONE)
 		r = when_resolve(&c->from, &clock, &run->options.from_ns, e);
@@ -592,9 +625,33 @@ static int supervise(struct run *run, struct err *e)
 		log_warning("%s; trying again without it", e ? e->text : "the reader died");
 		err_clear(e);
 		r = page_rewind(&run->page, e);
+		if (r == 0)
+			r = files_rewind(&run->csv, e);
+		if (r == 0)
+			r = files_rewind(&run->gnuplot, e);
 		if (r < 0)
 			return r;
 	}
+}
+
+static int open_folders(struct run *run, struct err *e)
+{
+	int r = 0;
+
+	if (run->config->csv)
+		r = files_open(run->config->csv, &run->csv, e);
+	if (r == 0 && run->config->gnuplot)
+		r = files_open(run->config->gnuplot, &run->gnuplot, e);
+	return not_usage(r);
+}
+
+static int keep(struct run *run, struct err *e)
+{
+	int r = page_keep(&run->page, e);
+
+	if (r == 0)
+		r = files_keep(&run->csv, e);
+	return r == 0 ? files_keep(&run->gnuplot, e) : r;
 }
 
 static const char *file_of(const struct report_config *c)
@@ -616,7 +673,10 @@ static const char *file_of(const struct report_config *c)
  */
 int report_run(const struct report_config *c, struct err *e)
 {
-	struct run run = {.config = c, .page = {.dir_fd = -1, .fd = -1}};
+	struct run run = {.config = c,
+			  .page = {.dir_fd = -1, .fd = -1},
+			  .csv = {.dir_fd = -1, .fd = -1},
+			  .gnuplot = {.dir_fd = -1, .fd = -1}};
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int r;
 
@@ -627,13 +687,17 @@ int report_run(const struct report_config *c, struct err *e)
 	if (r == 0)
 		r = not_usage(page_open(file_of(c), &run.page, e));
 	if (r == 0)
+		r = open_folders(&run, e);
+	if (r == 0)
 		r = supervise(&run, e);
 	if (r >= 0) {
-		int kept = not_usage(page_keep(&run.page, e));
+		int kept = not_usage(keep(&run, e));
 
 		r = kept < 0 ? kept : r;
 	}
 	page_done(&run.page);
+	files_done(&run.csv);
+	files_done(&run.gnuplot);
 	bundle_free(run.bundle);
 	return r;
 }

@@ -59,7 +59,8 @@ static bool is_formula(const char *s)
 	return *s && strchr("=+-@\t\n", *s);
 }
 
-static void put_text(struct text *out, const char *s, size_t n)
+/** view_put_csv() - any bytes as a field */
+void view_put_csv(struct text *out, const char *s, size_t n)
 {
 	CLEANUP(text_free) struct text clean = {0};
 	bool formula;
@@ -103,7 +104,7 @@ static void put_cell(struct view *v, enum column_type type, const struct cell *c
 		return;
 	switch (type) {
 	case COLUMN_TEXT:
-		put_text(v->out, c->s, c->len);
+		view_put_csv(v->out, c->s, c->len);
 		break;
 	case COLUMN_COUNT:
 	case COLUMN_DURATION:

@@ -342,7 +342,7 @@ static void head(struct view *v, const struct table *t)
 	struct text *o = v->out;
 	struct view_html *h = v->html;
 
-	if (!h || h->in_overview)
+	if (!h || h->in_overview || html_is_plot(v, t))
 		return;
 	h->rows = 0;
 	h->facts = is_facts(t);
@@ -389,7 +389,7 @@ static void put_fact(struct view *v, const struct table_row *row)
 
 static void row(struct view *v, const struct table *t, const struct table_row *row)
 {
-	if (!v->html || v->html->in_overview || v->html->rows++ >= ROWS_MOST)
+	if (!v->html || v->html->in_overview || html_is_plot(v, t) || v->html->rows++ >= ROWS_MOST)
 		return;
 	if (v->html->facts)
 		put_fact(v, row);
@@ -418,6 +418,11 @@ static void tail(struct view *v, const struct table *t)
 	if (h->in_overview) {
 		if (h->overview_count < HTML_TABLES)
 			h->overview[h->overview_count++] = t;
+		return;
+	}
+	if (html_is_plot(v, t)) {
+		html_series(v, t);
+		put_notes(o, t->notes, t->note_count);
 		return;
 	}
 	if (h->empty)

@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 VOID = {"meta", "input", "br", "hr", "img", "link", "rect", "path", "line"}
 TAGS = {"html", "head", "meta", "title", "style", "body", "header", "p", "nav", "ul", "li", "a", "main", "section", "h2",
         "h3", "div", "table", "thead", "tbody", "tfoot", "tr", "th", "td", "small", "figure", "figcaption", "svg", "g",
-        "path", "rect", "text", "script", "footer"}
+        "path", "rect", "text", "script", "footer", "span"}
 ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "href", "id", "class", "aria-label", "aria-labelledby",
               "aria-hidden", "data-lane", "role", "tabindex", "scope", "data-v", "viewbox", "preserveaspectratio", "x", "y", "width",
               "height", "d", "type"}

@@ -342,4 +342,114 @@
 		show(0, data.steps);
 	};
 	for (const figure of document.querySelectorAll(".timeline")) timeline(figure);
+
+	/* ---- series ---- */
+
+	const series = (figure) => {
+		const data = JSON.parse(figure.querySelector("script").textContent);
+		const picture = figure.querySelector(".picture");
+		const plot = figure.querySelector(".plot");
+		const wide = figure.querySelector(".wide");
+		const curve = plot.querySelector(".curve");
+		const left = plot.x.baseVal.value;
+		const width = plot.width.baseVal.value;
+		const nameOf = (row) => row.slice(0, 3).filter((s) => s).join(" ");
+		const valuesOf = (row) => row[4].split(",").map((s) => (s === "" ? null : Number(s)));
+		const short = (n) => String(Number(n.toPrecision(4)));
+		let row = data.list[0];
+		let values = valuesOf(row);
+
+		const draw = () => {
+			const known = values.filter((v) => v !== null);
+			const most = known.reduce((m, v) => Math.max(m, v), -Infinity);
+			let least = known.reduce((m, v) => Math.min(m, v), Infinity);
+			if (least > 0 && least < most * 0.8) least = 0;
+			const high = most > least ? most - least : 1;
+			let pen = false;
+			const d = values.map((v, i) => {
+				const from = v === null ? "" : (pen ? "L" : "M") + i + " ";
+				pen = v !== null;
+				return v === null ? "" : from + (data.top + data.height - ((v - least) / high) * data.height).toFixed(1) + "H" + (i + 1);
+			});
+			curve.setAttribute("d", d.join(""));
+			figure.querySelector(".top").textContent = known.length ? short(most) : "";
+			figure.querySelector(".low").textContent = known.length ? short(least) : "";
+			figure.querySelector(".which").textContent = nameOf(row) + ", " + row[3];
+			figure.dataset.counter = nameOf(row);
+		};
+		const tools = make("div", "", "tools");
+		const input = make("input");
+		const choice = make("select");
+		input.type = "search";
+		input.name = "counter";
+		input.placeholder = "find a counter";
+		input.setAttribute("aria-label", "Find a counter");
+		choice.setAttribute("aria-label", "Counter");
+		const fill = () => {
+			const words = input.value.toLowerCase().split(/\s+/).filter((w) => w);
+			const groups = new Map();
+			choice.replaceChildren();
+			data.list.forEach((r, i) => {
+				const name = nameOf(r).toLowerCase();
+				if (!words.every((w) => name.includes(w))) return;
+				if (!groups.has(r[0])) {
+					const group = make("optgroup");
+					group.label = r[0];
+					groups.set(r[0], group);
+					choice.append(group);
+				}
+				const option = make("option", r.slice(1, 3).filter((s) => s).join(" "));
+				option.value = i;
+				option.selected = r === row;
+				groups.get(r[0]).append(option);
+			});
+		};
+		const take = () => {
+			if (choice.value === "") return;
+			row = data.list[Number(choice.value)];
+			values = valuesOf(row);
+			draw();
+		};
+		choice.addEventListener("change", take);
+		input.addEventListener("input", () => {
+			fill();
+			take();
+		});
+		tools.append(choice, input);
+		figure.insertBefore(tools, wide);
+		fill();
+
+		const tip = make("div", "", "tip");
+		const cursor = makeSvg("path", { class: "cursor" });
+		tip.hidden = true;
+		wide.append(tip);
+		plot.append(cursor);
+		picture.addEventListener("pointerleave", () => {
+			tip.hidden = true;
+			cursor.setAttribute("d", "");
+		});
+		picture.addEventListener("pointermove", (e) => {
+			const r = picture.getBoundingClientRect();
+			const share = ((e.clientX - r.left) / (r.width / picture.viewBox.baseVal.width) - left) / width;
+			const i = Math.floor(share * data.steps);
+			if (i < 0 || i >= data.steps) {
+				tip.hidden = true;
+				return;
+			}
+			const at = i * data.width;
+			cursor.setAttribute("d", "M" + (i + 0.5) + " " + data.top + "v" + data.height);
+			tip.textContent =
+				offset(at - data.zero) +
+				(data.utc === undefined ? "" : "   " + clock(data.utc + at, true) + " UTC") +
+				"\n" + (values[i] === null ? "not known" : short(values[i]) + (row[3] === "a second" ? "/s" : ""));
+			tip.hidden = false;
+			const box = wide.getBoundingClientRect();
+			const right = e.clientX - box.left > box.width / 2;
+			tip.style.left = right ? "" : e.clientX - box.left + wide.scrollLeft + 14 + "px";
+			tip.style.right = right ? box.right - e.clientX - wide.scrollLeft + 14 + "px" : "";
+			tip.style.top = Math.max(4, Math.min(e.clientY - box.top + 12, box.height - tip.offsetHeight - 4)) + "px";
+		});
+		draw();
+	};
+	for (const figure of document.querySelectorAll("figure.series")) series(figure);
 })();
