@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """events.py SESSION FOLDER: reports on trace events, beside the text that trace-cmd printed.
 
-FOLDER has report.json (of rates, locks and commits, all rows), events.csv, timeline.csv, text.txt (of trace-cmd report -t),
-kernel.log and messages.txt (how many messages tshark's bytes hold is for network.py; here only their number).
+FOLDER has report.json (of rates, locks and commits, all rows), endSECONDS.json (locks, cut there), events.csv, timeline.csv,
+text.txt (of trace-cmd report -t), kernel.log and messages.txt (how many messages tshark's bytes hold is for network.py; here
+only their number).
 Everything is computed again in the plainest way: lists of all there is, sorted where order matters.
 """
 import collections
 import csv
+import glob
 import json
 import math
 import re
@@ -118,6 +120,48 @@ check("longest waits", [r["duration_ns"] for r in table("locks", "longest_waits"
 check("longest holds", [r["duration_ns"] for r in table("locks", "longest_holds")],
       sorted(sum(holds.values(), []), reverse=True))
 check("still waiting", sorted(r["pid"] for r in table("locks", "waiting")), sorted(waiting))
+
+
+def at_end(until):
+    """Who waits and who holds when the recording is cut there: longest first, with the mode then."""
+    waits, holds = {}, {}
+    for ns, _, _, pid, name, text in events:
+        if ns > until or name not in ("scoutfs_lock_wait", "scoutfs_lock_locked", "scoutfs_lock_unlock"):
+            continue
+        m = LOCK.search(text)
+        lock, mode, users = (m[1], m[2]), MODES[int(m[3])], int(m[4]) + int(m[5]) + int(m[6])
+        if name == "scoutfs_lock_wait":
+            since = waits[pid][1] if pid in waits and waits[pid][0] == lock else ns
+            waits[pid] = (lock, since, mode)
+            continue
+        waits.pop(pid, None)
+        if name == "scoutfs_lock_locked":
+            if users == 1:
+                holds = {k: v for k, v in holds.items() if k[1] != lock}
+            since, depth = holds.get((pid, lock), (ns, 0, ""))[:2]
+            holds[pid, lock] = (since, depth + 1, mode)
+        elif users == 0:
+            holds = {k: v for k, v in holds.items() if k[1] != lock}
+        elif (pid, lock) in holds:
+            since, depth, mode = holds.pop((pid, lock))
+            if depth > 1:
+                holds[pid, lock] = (since, depth - 1, mode)
+    waiters = collections.Counter(lock for lock, _, _ in waits.values())
+    return (sorted((until - since, pid, lock[1], mode) for pid, (lock, since, mode) in waits.items()),
+            sorted((until - since, pid, lock[1], mode, waiters[lock]) for (pid, lock), (since, _, mode) in holds.items()))
+
+
+seen = [0, 0]
+for path in sorted(glob.glob(f"{folder}/end*.json")):
+    cut = json.load(open(path))
+    tables = cut["reports"]["locks"]["tables"]
+    waiting, held = at_end(cut["trigger_monotonic_ns"] + int(float(path.split("/end")[1][:-6]) * 10**9))
+    check(f"{path}: waiting", sorted((r["duration_ns"], r["pid"], r["lock"], r["mode"]) for r in tables["waiting"]["rows"]), waiting)
+    check(f"{path}: held", sorted((r["duration_ns"], r["pid"], r["lock"], r["mode"], r["waiters"]) for r in tables["held"]["rows"]), held)
+    for i, found in enumerate((waiting, held)):
+        seen[i] += len(found)
+if min(seen) < 3:
+    faults.append(f"too little is held or waited for where it was cut: {seen}")
 
 # commits
 began, starts, transactions, commits = {}, {}, [], []

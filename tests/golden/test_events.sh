@@ -28,6 +28,8 @@ result() { # STATUS NAME
 	fi
 }
 
+# Moments at which some wait for locks that others hold.
+declare -A cuts=([fence-client]='-21.883s -22.0713s +3.3882s' [fence-leader]='-10.3157s +1.875s +1.9088s')
 # From pcap-summary.txt of the captures: what walks the streams with nothing but the header's length found.
 declare -A messages=([fence-client]=3292 [fence-leader]=1796)
 
@@ -77,6 +79,10 @@ for session in fence-client fence-leader; do
 		cmp "$work/got.txt" <(grep -E '^cpus=|\[001\].*: scoutfs_lock_' "$work/want.txt")
 	result $? "$session: filters leave what grep leaves"
 
+	rm -f "$work"/end*.json
+	for cut in ${cuts[$session]}; do
+		"$program" report "$bundle" locks --to "$cut" --format json --limit 0 >"$work/end$cut.json" || exit 1
+	done
 	trace-cmd report -t "$trace" >"$work/text.txt" 2>"$work/trace-cmd.err" &&
 		"$program" report "$bundle" rates locks commits --format json --limit 0 >"$work/report.json" &&
 		"$program" report "$bundle" events --format csv >"$work/events.csv" &&
