@@ -885,7 +885,8 @@ static void tell_held(struct locks *a)
 	t->left_out = count - top.count;
 	if (count)
 		table_note(t, "From lock_locked on, without a lock_unlock of the same process. "
-			      "Whoever else unlocked it for that process is not known.");
+			      "Whoever else unlocked it for that process is not known. Wait for "
+			      "it: processes of the same mount.");
 	top_done(&top);
 }
 
