@@ -163,6 +163,28 @@ for path in sorted(glob.glob(f"{folder}/end*.json")):
 if min(seen) < 3:
     faults.append(f"too little is held or waited for where it was cut: {seen}")
 
+# verdict: what nobody had answered for 5 s where it was cut, from the events of both ends alone
+NET = re.compile(r" name (\S+) peer (\S+) nh seq \d+ recv_seq \d+ id (\d+) data_len \d+ cmd (\d+) flags 0x([01]) ")
+for path in glob.glob(f"{folder}/hung*.json"):
+    cut = json.load(open(path))
+    until = cut["trigger_monotonic_ns"] + int(float(path.split("/hung")[1][:-6]) * 10**9)
+    asked = {}
+    for ns, _, _, _, name, text in events:
+        if ns > until or name not in ("scoutfs_net_send_message", "scoutfs_net_recv_message"):
+            continue
+        own, peer, number, command, answer = NET.search(text).groups()
+        sender, receiver = (own, peer) if "send" in name else (peer, own)
+        if answer == "0":
+            asked.setdefault((sender, receiver, number, command), ns)
+        else:
+            asked.pop((receiver, sender, number, command), None)
+    ages = sorted(((until - ns, key) for key, ns in asked.items() if until - ns >= 5 * 10**9), reverse=True)
+    rows = {r["about"]: r["what"] for r in cut["reports"]["verdict"]["tables"]["verdict"]["rows"]}
+    want = (f"{len(ages)} requests had no answer for 5 s or longer; the oldest, ", f" from client {ages[0][1][0]} ",
+            f", for {ages[0][0] / 10**9:.1f} s.") if len(ages) > 1 else ("", "none", "")
+    if not all(words in rows.get("at the end", "") for words in want):
+        faults.append(f"hung requests: {rows.get('at the end')!r}, not {want!r}")
+
 # commits
 began, starts, transactions, commits = {}, {}, [], []
 for ns, _, _, pid, name, text in events:

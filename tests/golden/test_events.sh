@@ -83,6 +83,9 @@ for session in fence-client fence-leader; do
 	for cut in ${cuts[$session]}; do
 		"$program" report "$bundle" locks --to "$cut" --format json --limit 0 >"$work/end$cut.json" || exit 1
 	done
+	# While a client waited for being fenced, others waited for it.
+	rm -f "$work"/hung*.json
+	[ "$session" = fence-leader ] || "$program" report "$bundle" verdict --to -10s --format json >"$work/hung-10s.json" || exit 1
 	trace-cmd report -t "$trace" >"$work/text.txt" 2>"$work/trace-cmd.err" &&
 		"$program" report "$bundle" rates locks commits --format json --limit 0 >"$work/report.json" &&
 		"$program" report "$bundle" events --format csv >"$work/events.csv" &&
