@@ -34,6 +34,8 @@ struct record_config {
 	const char *const
 		*events; /* -e SYSTEM[:EVENT[/FILTER]] beyond scoutfs:* and printk:console */
 	size_t event_count;
+	const char *const *samples; /* --sample NAME[=PATH][@SECONDS]; none: the default set */
+	size_t sample_count;
 
 	const struct trigger_choice *choices;
 	size_t choice_count;

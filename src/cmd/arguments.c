@@ -319,9 +319,10 @@ static int make_room(struct arguments *a, struct err *e)
 	size_t most = a->settings.count + option_count;
 
 	a->events = calloc(most, sizeof(*a->events));
+	a->samples = calloc(most, sizeof(*a->samples));
 	a->choices = calloc(most, sizeof(*a->choices));
 	a->filters = calloc(most, sizeof(*a->filters));
-	return a->events && a->choices && a->filters ? 0 : err_nomem(e);
+	return a->events && a->samples && a->choices && a->filters ? 0 : err_nomem(e);
 }
 
 static int settle(struct arguments *a, struct err *e)
@@ -330,6 +331,7 @@ static int settle(struct arguments *a, struct err *e)
 	int r;
 
 	c->events = a->events;
+	c->samples = a->samples;
 	c->choices = a->choices;
 	c->lag_ms = (unsigned int)(a->lag_ns / NSEC_PER_MSEC);
 	c->log_facility_any = a->log_facility == 1;
@@ -388,6 +390,7 @@ int arguments_parse(int argc, char *const argv[], const struct argument_sources 
 void arguments_done(struct arguments *a)
 {
 	free(a->events);
+	free(a->samples);
 	free(a->choices);
 	free(a->filters);
 	free(a->operands);

@@ -95,6 +95,10 @@ static const char *const format_words[] = {"text", "csv", "json", NULL};
 static const char *const as_words[] = {"raw", "delta", "rate", NULL};
 
 #define LIST_INTERFACES "any $(ls /sys/class/net 2>/dev/null)"
+/* As src/record/series_plan.c: a test compares the two. */
+#define LIST_SERIES                                                                               \
+	"scoutfs quorum fence tcpinfo blockdev vmstat meminfo stat pressure netdev snmp netstat " \
+	"diskstats interrupts softirqs slabinfo processes default none"
 #define LIST_TRIGGERS \
 	"$(\"$1\" --list-triggers 2>/dev/null | while read -r name rest; do echo \"$name\"; done)"
 
@@ -105,6 +109,10 @@ const struct option_row option_table[] = {
 	{ON_ARMING, GROUP_CAPTURE, OPTION_EVENT, "event", 'e', "SPEC",
 	 .help = "record these trace events too: SYSTEM, SYSTEM:EVENT or SYSTEM:EVENT/FILTER; may "
 		 "be repeated"},
+	{ON_ARMING, GROUP_CAPTURE, OPTION_SAMPLE, "sample", 0, "SPEC", .complete = LIST_SERIES,
+	 .help = "read counters at intervals: NAME[@SECONDS] for a built-in series, "
+		 "NAME=/PATH[@SECONDS] for a file or pattern of yours, default, or none; may be "
+		 "repeated (without it: default)"},
 	{ON_ARMING, GROUP_CAPTURE, OPTION_FLAG, "no-heartbeat-wait",
 	 .field = FIELD(no_heartbeat_wait),
 	 .help = "arm at once: do not wait up to 5 s for a heartbeat of the server"},
@@ -168,8 +176,7 @@ const struct option_row option_table[] = {
 		 "recorder"},
 
 	{ON_REPORT, GROUP_REPORT, OPTION_FLAG, "list-reports", .field = FIELD(list_reports),
-	 .act = true,
-	 .help = "print the reports that there are, with their tables, and end"},
+	 .act = true, .help = "print the reports that there are, with their tables, and end"},
 	{ON_READING, GROUP_REPORT, OPTION_TEXT, "from", 0, "TIME", .field = FIELD(from),
 	 .help = "only what happened at this time or later"},
 	{ON_READING, GROUP_REPORT, OPTION_TEXT, "to", 0, "TIME", .field = FIELD(to),

@@ -45,6 +45,7 @@ enum option_type {
 	OPTION_DURATION, /* uint64_t, ns */
 	OPTION_WORD,	 /* unsigned int: index into .words */
 	OPTION_EVENT,	 /* repeatable: appended to config.events */
+	OPTION_SAMPLE,	 /* repeatable: appended to config.samples */
 	OPTION_CHOICE,	 /* repeatable: appended to config.choices as .choice */
 	OPTION_NUMBER,	 /* uint64_t, a whole number */
 	OPTION_FILTER,	 /* repeatable: appended to report.filters as .choice */
@@ -129,7 +130,7 @@ struct arguments {
 	/* What the configuration is made from. */
 	uint64_t lag_ns;
 	unsigned int log_facility;
-	const char **events;
+	const char **events, **samples;
 	struct trigger_choice *choices;
 	unsigned int format, export_format, as;
 	const char *from, *to;

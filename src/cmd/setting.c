@@ -65,8 +65,8 @@ void setting_list_done(struct setting_list *l)
 
 static bool is_repeatable(const struct option_row *row)
 {
-	return row->type == OPTION_EVENT || row->type == OPTION_CHOICE ||
-	       row->type == OPTION_FILTER;
+	return row->type == OPTION_EVENT || row->type == OPTION_SAMPLE ||
+	       row->type == OPTION_CHOICE || row->type == OPTION_FILTER;
 }
 
 /* Values. */
@@ -176,6 +176,9 @@ static int take_value(const struct option_row *row, const char *value, struct ar
 		return parse_word(row, value, field, e);
 	case OPTION_EVENT:
 		a->events[a->config.event_count++] = value;
+		return 0;
+	case OPTION_SAMPLE:
+		a->samples[a->config.sample_count++] = value;
 		return 0;
 	case OPTION_NUMBER:
 		if (parse_u64(value, field) < 0)

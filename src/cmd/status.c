@@ -216,6 +216,10 @@ void status_view_text(const struct json_value *s, struct text *out)
 	view_rate(s, "packets", "packets", "packets_per_s", out);
 	view_heartbeats(s, out);
 	view_rate(s, "kernel log", "log_records", "", out);
+	if (json_get_u64(json_get(s, "series"), "count", 0))
+		line(out, "series", "%" PRIu64 ", %s samples",
+		     json_get_u64(json_get(s, "series"), "count", 0),
+		     format_count(json_get_u64(json_get(s, "series"), "samples", 0), a, sizeof(a)));
 	if (json_get_u64(s, "retention_ns", 0))
 		line(out, "reaches", "%s back at the present rate",
 		     format_duration(json_get_u64(s, "retention_ns", 0), a, sizeof(a)));

@@ -16,6 +16,7 @@
 #include "host.h"
 #include "instance.h"
 #include "ring.h"
+#include "series_read.h"
 #include "trigger.h"
 
 #define OWN_MEMORY_BYTES (64 * MIB) /* buffers of the spool and the compressor */
@@ -280,6 +281,37 @@ void check_extra_events(struct checking *x, struct check_result *r)
 			   c->event_count == 1 ? "" : "s", c->event_count == 1 ? "is" : "are");
 	else
 		check_good(r, "None asked for beyond scoutfs and the kernel log.");
+}
+
+/* ---- series ---- */
+
+void check_series(struct checking *x, struct check_result *r)
+{
+	CLEANUP(series_plan_done) struct series_plan plan = {0};
+	struct err e = {0};
+
+	if (series_plan_make(x->config, &plan, &e) < 0) {
+		check_bad(r, EXIT_USAGE, "%.400s.", e.text);
+		check_because(r, "Counters that were asked for would be missing.");
+		check_remedy(r, "Write --sample NAME[@SECONDS] or --sample NAME=/PATH[@SECONDS]; "
+				"the names are in scoutfs-trace(8).");
+		return;
+	}
+	for (size_t i = 0; i < plan.count; i++) {
+		if (!plan.specs[i].path || series_files_there(&plan.specs[i], ""))
+			continue;
+		check_warning(r, "There is nothing at %.200s now, which --sample %s is to read.",
+			      plan.specs[i].path, plan.specs[i].name);
+		check_because(r, "It is looked for again and again while recording; until it is "
+				 "there, that series is empty.");
+		check_remedy(r, "If it is spelt wrongly: ls -d %.200s", plan.specs[i].path);
+		return;
+	}
+	if (!plan.count)
+		check_good(r, "No counters are read (--sample none).");
+	else
+		check_good(r, "%zu series of counters will be read%s.", plan.count,
+			   plan.by_default ? " (the default set)" : "");
 }
 
 /* ---- scoutfs ---- */

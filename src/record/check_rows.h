@@ -47,6 +47,7 @@ void check_recorder(struct checking *x, struct check_result *r);
 void check_tracing(struct checking *x, struct check_result *r);
 void check_events(struct checking *x, struct check_result *r);
 void check_extra_events(struct checking *x, struct check_result *r);
+void check_series(struct checking *x, struct check_result *r);
 void check_mount(struct checking *x, struct check_result *r);
 void check_triggers(struct checking *x, struct check_result *r);
 void check_memory(struct checking *x, struct check_result *r);

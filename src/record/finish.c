@@ -176,6 +176,22 @@ static uint32_t ring_cpus(const struct finisher *f)
 	return (uint32_t)max_of(min_of(cpus, UINT64_C(65536)), UINT64_C(1));
 }
 
+/* Is it of a source that the facts know? */
+static bool fits(const struct finisher *f, const struct chunk *c, uint32_t cpus,
+		 const struct ringpage_layout *layout)
+{
+	const struct json_value *list = json_get(folder_source(&f->folder, "series"), "list");
+
+	if (c->stream == CHUNK_RING)
+		return c->id < cpus && c->raw_bytes % layout->page_bytes == 0;
+	if (c->stream != CHUNK_SERIES)
+		return true;
+	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next)
+		if (json_get_u64(v, "id", 0) == c->id)
+			return true;
+	return false;
+}
+
 /* Ring pages that the facts do not know would make a trace.dat that nobody can read. */
 static int drop_misfits(struct finisher *f, struct err *e)
 {
@@ -188,8 +204,7 @@ static int drop_misfits(struct finisher *f, struct err *e)
 		const struct segment_entry *en = &f->set.entries[i];
 		struct segment_damage *more;
 
-		if (en->chunk.stream != CHUNK_RING ||
-		    (en->chunk.id < cpus && en->chunk.raw_bytes % layout.page_bytes == 0)) {
+		if (fits(f, &en->chunk, cpus, &layout)) {
 			f->set.entries[kept++] = *en;
 			continue;
 		}
@@ -466,6 +481,37 @@ static int make_trace_tail(struct finisher *f, struct err *e)
 		f->trace_head_raw, &f->trace_tail, e);
 }
 
+/* ---- series ---- */
+
+/* The head, from the facts: the name is checked by the manifest. */
+static void series_head(const struct holding *h, struct text *out)
+{
+	series_head_write(h->name + sizeof(SERIES_SOURCE) - 1,
+			  json_get_u64(h->facts, "interval_ns", 0), out);
+}
+
+/* One that has nothing (a kernel without it, no mount) makes no file. */
+static bool has_member(const struct holding *h)
+{
+	return h->stream == CHUNK_SERIES && h->member && h->records;
+}
+
+static int list_series(struct finisher *f, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->manifest.holding_count; i++) {
+		const struct holding *h = &f->manifest.holdings[i];
+		CLEANUP(text_free) struct text head = {0};
+
+		if (!has_member(h))
+			continue;
+		series_head(h, &head);
+		r = manifest_add_member(&f->manifest, h->member, head.len + h->raw_bytes, e);
+	}
+	return r;
+}
+
 /* ---- members ---- */
 
 static uint64_t trace_bytes(const struct finisher *f)
@@ -488,6 +534,8 @@ static int list_members(struct finisher *f, const struct text *summary, struct e
 	if (r == 0)
 		r = manifest_add_member(m, "clocks.csv",
 					f->clocks_head.len + stream_bytes(f, CHUNK_CLOCKS), e);
+	if (r == 0)
+		r = list_series(f, e);
 	for (size_t i = 0; r == 0 && i < f->context_count; i++)
 		r = manifest_add_member(m, f->context[i].path, f->context[i].text.len, e);
 	if (r == 0 && f->trace_head_raw)
@@ -579,13 +627,15 @@ static int copy_chunk(struct finisher *f, struct tarball *t, const struct segmen
 	return tarball_chunk(t, c, f->frame, e);
 }
 
-static int copy_stream(struct finisher *f, struct tarball *t, enum chunk_stream stream,
+/* @id: of a series; 0: all of the stream. */
+static int copy_stream(struct finisher *f, struct tarball *t, enum chunk_stream stream, uint32_t id,
 		       struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < f->set.entry_count; i++)
-		if (f->set.entries[i].chunk.stream == stream)
+		if (f->set.entries[i].chunk.stream == stream &&
+		    (!id || f->set.entries[i].chunk.id == id))
 			r = copy_chunk(f, t, &f->set.entries[i], e);
 	return r;
 }
@@ -598,8 +648,35 @@ static int add_stream_member(struct finisher *f, struct tarball *t, const char *
 	if (r == 0)
 		r = tarball_raw(t, head->s, head->len, e);
 	if (r == 0)
-		r = copy_stream(f, t, stream, e);
+		r = copy_stream(f, t, stream, 0, e);
 	return r == 0 ? tarball_end(t, e) : r;
+}
+
+static int add_one_series(struct finisher *f, struct tarball *t, const struct holding *h,
+			  struct err *e)
+{
+	CLEANUP(text_free) struct text head = {0};
+	int r;
+
+	series_head(h, &head);
+	if (!text_ok(&head))
+		return err_nomem(e);
+	r = tarball_begin(t, h->member, head.len + h->raw_bytes, e);
+	if (r == 0)
+		r = tarball_raw(t, head.s, head.len, e);
+	if (r == 0)
+		r = copy_stream(f, t, CHUNK_SERIES, h->id, e);
+	return r == 0 ? tarball_end(t, e) : r;
+}
+
+static int add_series(struct finisher *f, struct tarball *t, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->manifest.holding_count; i++)
+		if (has_member(&f->manifest.holdings[i]))
+			r = add_one_series(f, t, &f->manifest.holdings[i], e);
+	return r;
 }
 
 static int add_trace(struct finisher *f, struct tarball *t, struct err *e)
@@ -614,7 +691,7 @@ static int add_trace(struct finisher *f, struct tarball *t, struct err *e)
 	if (r == 0)
 		r = tarball_raw(t, f->trace_tail.s, f->trace_tail.len, e);
 	if (r == 0)
-		r = copy_stream(f, t, CHUNK_RING, e);
+		r = copy_stream(f, t, CHUNK_RING, 0, e);
 	return r == 0 ? tarball_end(t, e) : r;
 }
 
@@ -633,6 +710,8 @@ static int add_members(struct finisher *f, struct tarball *t, const struct text 
 		r = add_stream_member(f, t, "packets.pcap", &f->packets_head, CHUNK_PACKETS, e);
 	if (r == 0)
 		r = add_stream_member(f, t, "clocks.csv", &f->clocks_head, CHUNK_CLOCKS, e);
+	if (r == 0)
+		r = add_series(f, t, e);
 	for (size_t i = 0; r == 0 && i < f->context_count; i++)
 		r = tarball_add(t, f->context[i].path, f->context[i].text.s, f->context[i].text.len,
 				e);

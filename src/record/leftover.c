@@ -26,6 +26,7 @@
 
 #include "folder.h"
 #include "ring.h"
+#include "series_plan.h"
 #include "session.h"
 
 #define DRAIN_MEMORY_BYTES (64 * MIB)
@@ -70,6 +71,18 @@ struct drain {
 	_Atomic uint64_t events;
 };
 
+/* How many series there are, by the facts: numbered from 1. */
+static uint32_t series_count(const struct drain *d)
+{
+	const struct json_value *list = json_get(folder_source(&d->folder, "series"), "list");
+	uint32_t count = 0;
+
+	for (const struct json_value *v = list ? list->child : NULL; v && count < SERIES_MAX;
+	     v = v->next)
+		count++;
+	return count;
+}
+
 static int open_streams(struct drain *d, const struct instance *i, struct err *e)
 {
 	static const enum chunk_stream others[] = {CHUNK_PACKETS, CHUNK_KMSG, CHUNK_CLOCKS};
@@ -79,6 +92,8 @@ static int open_streams(struct drain *d, const struct instance *i, struct err *e
 	/* Every stream that may have an open chunk in the tail must be there to take it over. */
 	for (size_t k = 0; r == 0 && k < ARRAY_SIZE(others); k++)
 		r = spool_stream_add(d->spool, others[k], 0, NULL, &st, e);
+	for (uint32_t id = 1; r == 0 && id <= series_count(d); id++)
+		r = spool_stream_add(d->spool, CHUNK_SERIES, id, NULL, &st, e);
 	if (r < 0)
 		return r;
 	if (i)
@@ -189,7 +204,7 @@ static int drain_into(struct drain *d, int session_fd, const struct instance *i,
 						  (uint32_t)json_get_u64(
 							  folder_source(&d->folder, "ftrace"),
 							  "cpus", 0)) +
-					   8,
+					   8 + series_count(d),
 				.resume = true,
 			},
 			&d->spool, e);

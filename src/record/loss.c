@@ -26,7 +26,7 @@
 
 struct entry {
 	enum loss_kind kind;
-	char source[16];
+	char source[48]; /* "series/" and a name */
 	uint32_t id;
 	uint64_t from_ns, to_ns;
 	uint64_t count; /* what is counted of it */

@@ -212,7 +212,8 @@ static int take_ends(struct manifest *m, struct holding *h)
 			const struct chunk *c;
 			uint64_t from;
 
-			if (json_get_u64(v, "stream", 0) != (uint64_t)h->stream)
+			if (json_get_u64(v, "stream", 0) != (uint64_t)h->stream ||
+			    (h->id && id != h->id))
 				continue;
 			c = newest_chunk(m, (uint64_t)h->stream, id);
 			from = time_before(m, c);
@@ -258,6 +259,11 @@ static int take_untold(struct holding *h, const struct chunk *sum)
 
 /* ---- the survey ---- */
 
+bool manifest_holds(const struct holding *h, const struct chunk *c)
+{
+	return h->stream && c->stream == h->stream && (!h->id || c->id == h->id);
+}
+
 /* The losses that @c tells of, in what chunks of the same stream have told before. */
 static void add_lost(struct chunk *sum, const struct chunk *c)
 {
@@ -277,7 +283,7 @@ static int survey_entries(struct manifest *m, struct holding *h)
 	for (size_t i = 0; i < m->set->entry_count; i++) {
 		const struct chunk *c = &m->set->entries[i].chunk;
 
-		if (c->stream != h->stream)
+		if (!manifest_holds(h, c))
 			continue;
 		if (!before || before->id != c->id) {
 			r = take_untold(h, &lost);
@@ -445,6 +451,41 @@ static void take_offset(struct manifest *m)
 		m->real_offset_ns = (int64_t)(real - mono);
 }
 
+static bool is_series_name(const char *name, const char *member)
+{
+	size_t n = strlen(name), prefix = sizeof(SERIES_SOURCE) - 1;
+
+	return str_starts(name, SERIES_SOURCE) && series_name_ok(name + prefix, n - prefix) &&
+	       strlen(member) == n + 4 && str_starts(member, name) && !strcmp(member + n, ".txt");
+}
+
+/* A row for each series, as the facts have them. */
+static void list_series(struct manifest *m)
+{
+	const struct json_value *recorded = folder_last(m->folder, "parts");
+	const struct json_value *list = json_get(folder_source(m->folder, "series"), "list");
+
+	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next) {
+		const char *name = json_get_str(v, "name", ""),
+			   *member = json_get_str(v, "member", "");
+		uint64_t id = json_get_u64(v, "id", 0);
+
+		if (m->holding_count == ARRAY_SIZE(m->holdings))
+			return;
+		if (id < 1 || id > SERIES_MAX || !is_series_name(name, member) ||
+		    holding_named(m, name))
+			continue;
+		m->holdings[m->holding_count++] = (struct holding){
+			.name = name,
+			.stream = CHUNK_SERIES,
+			.id = (uint32_t)id,
+			.member = member,
+			.recorded = json_get_u64(recorded, name, 0),
+			.facts = v,
+		};
+	}
+}
+
 /**
  * manifest_survey() - find out what a session folder amounts to
  * @f:   its facts and journal; borrowed by @ret
@@ -468,7 +509,9 @@ int manifest_survey(const struct folder *f, const struct segment_set *set, struc
 			.stream = surveyed[i].stream,
 			.member = surveyed[i].member,
 			.recorded = json_get_u64(totals, surveyed[i].name, 0),
+			.facts = folder_source(f, surveyed[i].name),
 		};
+	list_series(ret);
 	r = take_gaps(ret);
 	for (size_t i = 0; r == 0 && i < ret->holding_count; i++) {
 		struct holding *h = &ret->holdings[i];
@@ -661,13 +704,12 @@ static void write_gaps(struct json_writer *w, const struct manifest *m, const st
 
 static void write_holding(struct json_writer *w, const struct manifest *m, const struct holding *h)
 {
-	const struct json_value *facts = folder_source(m->folder, h->name);
-
 	json_object(w);
 	json_kv_str(w, "name", h->name);
 	json_kv_str(w, "status", h->status);
 	json_kv_str(w, "why", h->why);
-	json_kv_str(w, "member", h->member);
+	/* A series that has nothing makes no file. */
+	json_kv_str(w, "member", h->id && !h->records ? NULL : h->member);
 	json_kv_u64(w, "records", h->records);
 	if (m->died || !h->stream)
 		json_kv_str(w, "recorded", NULL);
@@ -678,8 +720,8 @@ static void write_holding(struct json_writer *w, const struct manifest *m, const
 	json_kv_u64(w, "first_monotonic_ns", h->first_ns);
 	json_kv_u64(w, "last_monotonic_ns", h->last_ns);
 	write_gaps(w, m, h);
-	if (facts && facts->child)
-		copy(w, "facts", facts);
+	if (h->facts && h->facts->child)
+		copy(w, "facts", h->facts);
 	json_object_end(w);
 }
 
@@ -822,6 +864,36 @@ static const char *format_when(const struct manifest *m, uint64_t mono_ns, char 
 	return format_utc(real_of(m, mono_ns), buf, size);
 }
 
+/* All series in a line, and those that are not as they should be. */
+static void summarise_series(const struct manifest *m, struct text *out)
+{
+	uint64_t count = 0, samples = 0, first = UINT64_MAX, last = 0;
+	char from[40], to[40], length[40];
+
+	for (size_t i = 0; i < m->holding_count; i++) {
+		const struct holding *h = &m->holdings[i];
+
+		if (h->stream != CHUNK_SERIES || !h->records)
+			continue;
+		count++;
+		samples += h->records;
+		first = min_of(first, h->first_ns);
+		last = max_of(last, h->last_ns);
+	}
+	if (count)
+		text_printf(out,
+			    "  %-13s %s to %s  %s, %" PRIu64 " samples of %" PRIu64 " series\n",
+			    SERIES_FOLDER, format_when(m, first, from, sizeof(from)),
+			    format_when(m, last, to, sizeof(to)),
+			    format_duration(last - first, length, sizeof(length)), samples, count);
+	for (size_t i = 0; i < m->holding_count; i++) {
+		const struct holding *h = &m->holdings[i];
+
+		if (h->stream == CHUNK_SERIES && strcmp(h->status, "ok") != 0)
+			text_printf(out, "  %-13s %s: %s: %s\n", "", h->name, h->status, h->why);
+	}
+}
+
 static void summarise_holdings(const struct manifest *m, struct text *out)
 {
 	char from[40], to[40], length[40];
@@ -830,7 +902,7 @@ static void summarise_holdings(const struct manifest *m, struct text *out)
 	for (size_t i = 0; i < m->holding_count; i++) {
 		const struct holding *h = &m->holdings[i];
 
-		if (!h->stream)
+		if (!h->stream || h->stream == CHUNK_SERIES)
 			continue;
 		if (!h->records) {
 			text_printf(out, "  %-13s %s\n", h->member ? h->member : h->name,
@@ -846,6 +918,7 @@ static void summarise_holdings(const struct manifest *m, struct text *out)
 		if (strcmp(h->status, "ok") != 0)
 			text_printf(out, "  %-13s %s: %s\n", "", h->status, h->why);
 	}
+	summarise_series(m, out);
 	text_str(out, "\n");
 }
 
@@ -859,7 +932,7 @@ static void summarise_gap(const struct manifest *m, const struct holding *h, con
 	if (g->count)
 		(void)snprintf(count, sizeof(count), "%s%" PRIu64, g->uncounted ? "at least " : "",
 			       g->count);
-	if (!strcmp(g->kind, "outage"))
+	if (!strcmp(g->kind, "outage") && !g->count)
 		(void)snprintf(count, sizeof(count), "no");
 	text_printf(out, "  %s%s: %s records, ", h->name, cpu, count);
 	if (!real_of(m, g->to_ns))
@@ -898,7 +971,7 @@ static void summarise_losses(const struct manifest *m, struct text *out)
 
 static void summarise_members(const struct manifest *m, struct text *out)
 {
-	uint64_t context_bytes = 0;
+	uint64_t context_bytes = 0, series_bytes = 0;
 	char bytes[40];
 
 	text_str(out, "How to open it:\n");
@@ -910,15 +983,21 @@ static void summarise_members(const struct manifest *m, struct text *out)
 		 "packets.pcap)\n"
 		 "  kernel.log     less kernel.log\n"
 		 "  clocks.csv     how the clocks lay to each other, each second\n"
+		 "  series/        counters at intervals, as the kernel wrote them\n"
 		 "  manifest.json  all of the above for programs; see scoutfs-trace-bundle(5)\n\n");
 	text_str(out, "Members:\n");
 	for (size_t i = 0; i < m->member_count; i++) {
 		if (str_starts(m->members[i].path, "context/"))
 			context_bytes += m->members[i].bytes;
+		else if (str_starts(m->members[i].path, SERIES_FOLDER))
+			series_bytes += m->members[i].bytes;
 		else if (strcmp(m->members[i].path, "summary.txt") != 0)
 			text_printf(out, "  %-14s %s\n", m->members[i].path,
 				    format_bytes(m->members[i].bytes, bytes, sizeof(bytes)));
 	}
+	if (series_bytes)
+		text_printf(out, "  %-14s %s\n", SERIES_FOLDER,
+			    format_bytes(series_bytes, bytes, sizeof(bytes)));
 	text_printf(out, "  %-14s %s: the host at the start and at the end; see context/*/INDEX\n",
 		    "context/", format_bytes(context_bytes, bytes, sizeof(bytes)));
 }

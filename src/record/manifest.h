@@ -9,6 +9,7 @@
 #include "format/segment.h"
 
 #include "folder.h"
+#include "series_plan.h"
 
 struct gap {
 	char kind[16]; /* fault, retention, before, outage, damage */
@@ -23,6 +24,8 @@ struct gap {
 struct holding {
 	const char *name;
 	enum chunk_stream stream; /* 0: none of its own */
+	uint32_t id;		  /* of a series; else 0: all of the stream */
+	const struct json_value *facts;
 	const char *member;
 	char status[16], why[600];
 	uint64_t records, raw_bytes; /* in the bundle */
@@ -44,7 +47,7 @@ struct manifest {
 	const struct segment_set *set;
 	const char *stem;
 	const char *bundle_name;
-	struct holding holdings[6];
+	struct holding holdings[5 + SERIES_MAX];
 	size_t holding_count;
 	struct member *members;
 	size_t member_count;
@@ -57,6 +60,8 @@ struct manifest {
 
 int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
 		    struct err *e);
+/* Is @c of this source? */
+bool manifest_holds(const struct holding *h, const struct chunk *c);
 int manifest_spoil(struct manifest *m, const char *source, const char *why, struct err *e);
 int manifest_damage(struct manifest *m, const char *source, struct err *e, const char *fmt, ...)
 	PRINTF(4, 5);

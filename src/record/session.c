@@ -35,6 +35,7 @@
 #include "finish.h"
 #include "leftover.h"
 #include "ring.h"
+#include "series_plan.h"
 
 #define CONTEXT_START_NS (20 * NSEC_PER_SEC)
 #define CONTEXT_END_NS (5 * NSEC_PER_SEC)
@@ -372,7 +373,11 @@ static int open_loop(struct session *s, struct err *e)
 static int open_spool(struct session *s, struct err *e)
 {
 	const struct record_config *c = s->config;
+	unsigned int series;
+	int r = series_plan_count(c, &series, e);
 
+	if (r < 0)
+		return r;
 	return spool_open(
 		&(struct spool_config){
 			.session_fd = s->dir_fd,
@@ -380,7 +385,7 @@ static int open_spool(struct session *s, struct err *e)
 			.lag_ns = c->lag_ms * NSEC_PER_MSEC,
 			.pin_ns = c->before_ns,
 			.memory_bytes = SESSION_SPOOL_MEMORY_BYTES,
-			.streams = cpus_possible() + (unsigned int)source_list_count,
+			.streams = cpus_possible() + (unsigned int)source_list_count + series,
 			.dropped = on_spool_dropped,
 			.failed = on_spool_failed,
 			.arg = s,

@@ -164,6 +164,13 @@ void session_journal_totals(struct session *s)
 	json_kv_u64(&w, "suspects", s->suspects);
 	json_kv_u64(&w, "newest_packet_monotonic_ns", atomic_load(&s->stats.newest_packet_ns));
 	json_object_end(&w);
+	/* Of parts that have a row of their own: an entry beside the totals. */
+	json_key(&w, "parts");
+	json_object(&w);
+	for (size_t i = 0; i < s->source_count; i++)
+		if (s->sources[i].ops->totals)
+			s->sources[i].ops->totals(&s->sources[i], &w);
+	json_object_end(&w);
 	json_object_end(&w);
 	journal(s, &line);
 }

@@ -154,6 +154,11 @@ int session_status_json(struct session *s, struct text *out)
 	if (beat)
 		json_kv_u64(&w, "last_heartbeat_age_ns", now > beat ? now - beat : 0);
 	json_kv_u64(&w, "log_records", atomic_load(&s->stats.log_records));
+	json_key(&w, "series");
+	json_object(&w);
+	json_kv_u64(&w, "count", atomic_load(&s->stats.series));
+	json_kv_u64(&w, "samples", atomic_load(&s->stats.samples));
+	json_object_end(&w);
 	json_kv_u64(&w, "retention_ns", retention_ns(s));
 	json_kv_u64(&w, "before_ns", s->config->before_ns);
 	write_lost(s, &w);

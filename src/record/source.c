@@ -14,9 +14,9 @@
 
 const struct source_ops *const source_list[] = {
 	&source_clocks_ops, /* first: the others place their stamps by its anchors */
-	&source_ftrace_ops,
-	&source_kmsg_ops,
-	&source_packets_ops,
+	&source_series_ops, /* before the rest, which are drained before it: its last sample may
+			       wait */
+	&source_ftrace_ops, &source_kmsg_ops, &source_packets_ops,
 };
 const size_t source_list_count = ARRAY_SIZE(source_list);
 
@@ -27,7 +27,8 @@ const char *source_status_name(enum source_status s)
 	return names[s];
 }
 
-static void journal_status(struct source *s, enum source_status status, const char *why)
+static void journal_status(struct source *s, const char *name, enum source_status status,
+			   const char *why)
 {
 	struct text line = {0};
 	struct json_writer w;
@@ -36,7 +37,7 @@ static void journal_status(struct source *s, enum source_status status, const ch
 	json_object(&w);
 	json_key(&w, "source");
 	json_object(&w);
-	json_kv_str(&w, "name", s->ops->name);
+	json_kv_str(&w, "name", name);
 	json_kv_str(&w, "status", source_status_name(status));
 	json_kv_str(&w, "why", why);
 	json_object_end(&w);
@@ -80,5 +81,26 @@ void source_degrade(struct source *s, enum source_status status, const char *fmt
 
 	log_warning("%s %s: %s", s->ops->name, source_status_name(status), why);
 	if (s->session->spool && news)
-		journal_status(s, status, why);
+		journal_status(s, s->ops->name, status, why);
+}
+
+/**
+ * source_degrade_part() - say that a part of a source is degraded or has failed
+ * @part: its name in the manifest
+ * @fmt:  why, without a full stop
+ *
+ * The source itself is as it was. Each call is journalled: a caller says a thing once.
+ */
+void source_degrade_part(struct source *s, const char *part, enum source_status status,
+			 const char *fmt, ...)
+{
+	char why[sizeof(s->why)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	log_warning("%s %s: %s", part, source_status_name(status), why);
+	if (s->session->spool)
+		journal_status(s, part, status, why);
 }

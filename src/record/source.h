@@ -34,6 +34,8 @@ struct source_ops {
 	void (*epilogue)(struct source *s); /* may be NULL */
 	void (*facts)(struct source *s,
 		      struct json_writer *w); /* members for session.json; may be NULL */
+	void (*totals)(struct source *s, struct json_writer *w); /* of its parts; may
+								    be NULL */
 	void (*free)(struct source *s);
 };
 
@@ -47,12 +49,15 @@ struct source {
 };
 
 extern const struct source_ops source_ftrace_ops, source_packets_ops, source_kmsg_ops,
-	source_clocks_ops;
+	source_clocks_ops, source_series_ops;
 extern const struct source_ops *const source_list[];
 extern const size_t source_list_count;
 
 /* Lower the status (it never rises again) and say why, once; also a journal line. Any thread. */
 void source_degrade(struct source *s, enum source_status status, const char *fmt, ...) PRINTF(3, 4);
+/* The same of a part that has a row of its own in the manifest ("series/vmstat"). */
+void source_degrade_part(struct source *s, const char *part, enum source_status status,
+			 const char *fmt, ...) PRINTF(4, 5);
 const char *source_status_name(enum source_status s);
 
 #endif

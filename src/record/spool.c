@@ -55,6 +55,7 @@
 #define CHUNK_AGE_NS (600 * NSEC_PER_SEC)
 #define SEGMENTS 32		     /* how finely retention works: the budget in so many files */
 #define APPEND_MAX_BYTES (768 * KIB) /* a batch of packets and one jumbo more: 512 KiB and 16 */
+#define SAMPLE_MAX_BYTES (3 * MIB)   /* of an append, where a segment has room for it */
 #define SEGMENT_MIN_BYTES (1 * MIB)  /* holds a chunk of one such append, not compressed at all */
 #define SEGMENT_MAX_BYTES (256 * MIB)
 #define TAIL_MAX_BYTES (16 * MIB)
@@ -959,10 +960,23 @@ static void *writer(void *arg)
 /* ---- what others call ---- */
 
 /**
+ * spool_append_max() - how many bytes one append may have
+ *
+ * A chunk of it, not compressed at all, fits into a segment. The largest is /proc/interrupts of a
+ * host of 256 CPUs.
+ */
+size_t spool_append_max(const struct spool *s)
+{
+	uint64_t fits = s->segment_bytes - min_of(s->segment_bytes / 16, (uint64_t)(64 * KIB));
+
+	return (size_t)max_of(min_of(fits, (uint64_t)SAMPLE_MAX_BYTES), (uint64_t)APPEND_MAX_BYTES);
+}
+
+/**
  * spool_append() - add records to a stream, waiting for memory if the writer is behind
  * @st:    the stream
  * @bytes: whole records (ring streams: exactly one page); copied
- * @n:     how many bytes; at most APPEND_MAX_BYTES
+ * @n:     how many bytes; at most spool_append_max()
  * @span:  their times (CLOCK_MONOTONIC), number, and what was lost before them
  *
  * Durable with the next sync. Pump threads only: it may wait as long as the disk is slow.
@@ -975,7 +989,7 @@ int spool_append(struct spool_stream *st, const void *bytes, size_t n,
 	struct spool *s = st->spool;
 	int r;
 
-	if (n > APPEND_MAX_BYTES)
+	if (n > spool_append_max(s))
 		return -E2BIG;
 	pthread_mutex_lock(&s->lock);
 	while (!has_room(s, st, n))
@@ -998,7 +1012,7 @@ int spool_try_append(struct spool_stream *st, const void *bytes, size_t n,
 	struct spool *s = st->spool;
 	int r;
 
-	if (n > APPEND_MAX_BYTES)
+	if (n > spool_append_max(s))
 		return -E2BIG;
 	pthread_mutex_lock(&s->lock);
 	r = has_room(s, st, n) ? put(st, bytes, n, span) : -EAGAIN;

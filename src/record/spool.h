@@ -67,6 +67,8 @@ uint64_t spool_stream_lost(const struct spool_stream *st);
 /* Pump threads. Copies; waits for the writer when memory is full. -EIO once the spool failed. */
 int spool_append(struct spool_stream *st, const void *bytes, size_t n,
 		 const struct spool_span *span);
+/* How many bytes one append may have, at most. */
+size_t spool_append_max(const struct spool *s);
 /* The loop thread: never waits; -EAGAIN (nothing taken) when memory is full. */
 int spool_try_append(struct spool_stream *st, const void *bytes, size_t n,
 		     const struct spool_span *span);

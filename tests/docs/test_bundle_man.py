@@ -97,6 +97,7 @@ GAP = {"number": 1, "kind": "fault", "source": "ftrace", "id": 1, "from_ns": 100
        "uncounted": False, "reason": "ring overrun"}
 ENDED = {"ended": True, "started_monotonic_ns": 1, "wall_ns": 5 * MS, "user_ns": 3 * MS, "system_ns": 1 * MS,
          "max_rss_bytes": 1 << 20}
+SAMPLES = b"@ 500000000 70 2\n= 4 /own\na 1\n\n! ENOENT 0 /gone\n@ 600000000 70 1\n= 4 /own\na 2\n\n"
 LINE = b"2023-11-14T22:13:20.300000Z [    0.300000] kern.info %d scoutfs: line\n"
 
 
@@ -117,7 +118,9 @@ def session(folder, died, command):
              "command_line": ["scoutfs-trace"], "budgets": budgets,
              "configuration": [{"option": "lag", "value": "1s", "from": "default"}],
              "triggers": [{"name": "oops", "role": "final", "kind": "log", "spec": "Oops:"}],
-             "sources": {"clocks": {}, "ftrace": ftrace, "kmsg": {}, "packets": packets}}
+             "sources": {"clocks": {}, "ftrace": ftrace, "kmsg": {}, "packets": packets, "series": {"list": [
+                 {"name": "series/own", "member": "series/own.txt", "id": 1, "interval_ns": 10**8, "paths": ["/own"]},
+                 {"name": "series/void", "member": "series/void.txt", "id": 2, "interval_ns": 0, "paths": []}]}}}
     entries = [{"anchor": ANCHOR},
                {"local_clock": {"when": "end", "monotonic_ns": 1, "monotonic_minus_local_ns": -5, "bound_ns": 9}},
                {"suspect": EVENT}, {"gap": GAP}, {"gap": dict(GAP, count=9)},
@@ -127,8 +130,9 @@ def session(folder, died, command):
     entries += [{"command": command}] if command else []
     if not died:
         entries += [{"stop": dict(EVENT, reason="trigger", trigger="oops", role="final")},
-                    {"totals": {"clocks": 1, "ftrace": 0, "kmsg": 3, "packets": 1, "heartbeats": 0, "suspects": 1,
-                                "newest_packet_monotonic_ns": 400 * MS}},
+                    {"totals": {"clocks": 1, "ftrace": 0, "kmsg": 3, "packets": 1, "series": 2, "heartbeats": 0,
+                                "suspects": 1, "newest_packet_monotonic_ns": 400 * MS},
+                     "parts": {"series/own": 2, "series/void": 0}},
                     {"timings": {"freeze_begun_monotonic_ns": 1, "frozen_monotonic_ns": 2, "durable_monotonic_ns": 3}}]
     with open(folder + "/journal", "w", encoding="utf-8") as journal:
         journal.writelines(json.dumps(entry) + "\n" for entry in entries)
@@ -138,7 +142,8 @@ def session(folder, died, command):
     packet = struct.pack("<IIII", REAL_MINUS_MONO // 10**9, 400 * MS, 20, 20) + bytes(20)
     row = b"900000000,1,900000000,1,40\n"
     segment = (chunk(3, 0, 1, 300 * MS, 300 * MS, 1, LINE % 1) + chunk(2, 0, 1, 400 * MS, 400 * MS, 1, packet) +
-               chunk(4, 0, 1, 900 * MS, 900 * MS, 1, row))
+               chunk(4, 0, 1, 900 * MS, 900 * MS, 1, row) +
+               chunk(5, 1, 1, 500 * MS, 600 * MS, 2, SAMPLES))
     # The open chunk in two pieces laid over each other, and one that is out of date.
     open_chunk = LINE % 2 + LINE % 3
     tail = (chunk(3, 0, 1, 300 * MS, 300 * MS, 1, b"out of date\n", tail=True) +
@@ -170,7 +175,7 @@ def unpack(bundle, work):
         manifest = json.load(text)
     members = ["manifest.json"] + [m["path"] for m in manifest["members"]]
     check("members are as the manifest says", [f"{stem}/{m}" for m in members] == names, names)
-    fixed = [m if not m.startswith("context/") else "context/" for m in members]
+    fixed = [re.sub(r"^(context|series)/.*", r"\1/", m) for m in members]
     order = re.findall(r"^\.It Pa (\S+) Ta", open(PAGE, encoding="utf-8").read(), re.M)
     check("the order is the page's", [m for i, m in enumerate(fixed) if m not in fixed[:i]] == order, fixed)
     contexts = [m for m in members if m.startswith("context/")]
@@ -214,6 +219,12 @@ def recover(work, suffix, died, command):
     with open(unpacked + "/kernel.log", "rb") as log:
         check("no line is out of date", log.read() == b"".join(LINE % n for n in (1, 2, 3)))
     check_files(unpacked)
+    with open(unpacked + "/series/own.txt", "rb") as member:
+        check("a series is its head and what was sampled",
+              member.read() == b"# scoutfs-trace series 1 own every 0.1 s\n" + SAMPLES)
+    check("a series without samples makes no file", not os.path.exists(unpacked + "/series/void.txt"))
+    own = [s for s in manifest["sources"] if s["name"] == "series/own"][0]
+    check("its row", own["records"] == 2 and own["recorded"] == (None if died else 2) and own["status"] == "ok", own)
     walked(folder + ".tar.zst", unpacked)
     check("died is told", manifest["died"] == died and manifest["stop"]["reason"] == ("died" if died else "trigger"))
     check("the last line of a gap's number counts", manifest["sources"][0]["lost"] == 9, manifest["sources"][0])

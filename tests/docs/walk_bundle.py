@@ -7,7 +7,7 @@ enough. The layout of the chunk header is read from the page's own table, so a w
 
     walk_bundle.py PAGE FILE [MANIFEST]
 
-Prints `chunk STREAM CPU SEQUENCE RECORDS BYTES` for each chunk and `sum SOURCE RECORDS` for each source. With a
+Series are told apart by their numbers, which are in the manifest. Prints `chunk STREAM CPU SEQUENCE RECORDS BYTES` for each chunk and `sum SOURCE RECORDS` for each source. With a
 manifest.json its sums, times and gaps in the sequence are compared with it. Exit status 1 if anything is wrong."""
 import json
 import re
@@ -15,7 +15,7 @@ import struct
 import sys
 
 HEADER_TABLE_FROM = ".It Em offset Ta Em bytes"
-STREAMS = {1: "ftrace", 2: "packets", 3: "kmsg", 4: "clocks"}
+STREAMS = {1: "ftrace", 2: "packets", 3: "kmsg", 4: "clocks", 5: "series"}
 CRC_TABLE = []
 for byte in range(256):
     for _ in range(8):
@@ -130,7 +130,9 @@ def walk(data, layout):
 
 def compare(chunks, manifest):
     for source in manifest["sources"]:
-        mine = [c for c in chunks if STREAMS.get(c["stream"]) == source["name"]]
+        number = source["facts"]["id"] if source["name"].startswith("series/") else None
+        mine = [c for c in chunks if STREAMS.get(c["stream"]) == source["name"].partition("/")[0] and
+                number in (None, c["cpu"])]
         records = sum(c["records"] for c in mine)
         if source["name"] == "spool":
             continue
@@ -153,6 +155,11 @@ def compare(chunks, manifest):
         # In front of the payloads: a log has nothing, the others a header or prologue.
         if name in members and not (payload == members[name] if stream == 3 else payload < members[name]):
             raise Wrong(f"{name}: {members[name]} bytes cannot hold payloads of {payload}")
+    for source in manifest["sources"]:
+        if source["name"].startswith("series/") and source["member"]:
+            payload = sum(c["raw"] for c in chunks if c["stream"] == 5 and c["cpu"] == source["facts"]["id"])
+            if members.get(source["member"], 0) <= payload:
+                raise Wrong(f"{source['member']}: {members.get(source['member'])} bytes cannot hold {payload}")
 
 
 def main():

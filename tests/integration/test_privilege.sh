@@ -17,6 +17,7 @@ declare -A may=(
 	[spool]=$(mask)
 	[rings]=$(mask 1 2 34) # syslog: symbols of modules that come back
 	[packets]=$(mask 12 13)
+	[series]=$(mask 2)
 	[scoutfs-trace]=$(mask 1 2 12 19 34)
 )
 status_of() { sed -n "s/^$2:[[:space:]]*//p" "$1/status"; } # THREAD FIELD
@@ -32,7 +33,7 @@ each_thread() {
 		same 1 "$(status_of "$t" NoNewPrivs)" "$name NoNewPrivs" || return 1
 		seen=$((seen + 1))
 	done
-	[ $seen -ge 4 ] || { echo "$seen threads"; return 1; }
+	[ $seen -ge 5 ] || { echo "$seen threads"; return 1; }
 }
 ok "a recording" record
 ok "each thread has what it needs, and can gain nothing" until_true each_thread

@@ -168,6 +168,7 @@ static bool example_values(const struct option_row *row, const char *ret[3])
 		[OPTION_DURATION] = {"3s", "4s", "5s"},
 		[OPTION_WORD] = {"any", "any", "any"},
 		[OPTION_EVENT] = {"a", "b", "c"},
+		[OPTION_SAMPLE] = {"stat", "vmstat@5", "own=/a"},
 		[OPTION_CHOICE] = {"oops", "usurped", "io-error"},
 		[OPTION_NUMBER] = {"7", "8", "9"},
 	};

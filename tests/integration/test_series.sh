@@ -1,0 +1,255 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Series, end to end: what is sampled compared with what another program reads of the same counters before and after, the
+# number of samples with the interval, TCP state with ss(8), and files that vanish, grow or cannot be read.
+#
+#     sudo SCOUTFS_TRACE=build/src/scoutfs-trace SIM=build/tests/sim/sim tests/integration/test_series.sh
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+begin ss cmp
+
+sim_start "nodes 3; rate 300; forever" >&2
+fields=$work/fields
+mkdir "$fields"
+
+# The members, walked by a reader of its own: one line a section: TIME TOOK PATH FILE, the section's bytes in FILE.
+walk() { # MEMBER
+	python3 - "$work/b/series/$1.txt" "$fields" <<'PY'
+import os, re, sys
+data = open(sys.argv[1], "rb").read()
+head, _, rest = data.partition(b"\n")
+assert re.fullmatch(rb"# scoutfs-trace series 1 [a-z0-9_-]+ (once|every [0-9.]+ s)", head), head
+n = 0
+while rest:
+    line, _, rest = rest.partition(b"\n")
+    mark, when, took, sections = line.split()
+    assert mark == b"@", line
+    for _ in range(int(sections)):
+        line, _, rest = rest.partition(b"\n")
+        mark, what, path = line.split(b" ", 2)
+        if mark == b"!":
+            zero, path = path.split(b" ", 1)
+            assert zero == b"0"
+            print(int(when), int(took), path.decode(), "!" + what.decode())
+            continue
+        assert mark == b"=" and rest[int(what):int(what) + 1] == b"\n", line
+        n += 1
+        name = os.path.join(sys.argv[2], "%s.%d" % (os.path.basename(sys.argv[1]), n))
+        open(name, "wb").write(rest[:int(what)])
+        rest = rest[int(what) + 1:]
+        print(int(when), int(took), path.decode(), name)
+PY
+}
+samples() { grep -c '^@ [0-9]* [0-9]* [0-9]*$' "$work/b/series/$1.txt"; }
+between() { [ "$1" -le "$2" ] && [ "$2" -le "$3" ] || { echo "${4:-value}: $2 is not within $1 and $3"; return 1; }; }
+
+# ---- the default set, and counters between two readings by cat ----
+
+counter() { awk -v n="$2" '$1 == n { print $2 }' "$1"; }
+ok "the default set: recorded" record --duration 60s
+cat /proc/vmstat >"$work/vmstat.before"
+cat /proc/stat >"$work/stat.before"
+before=$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime)
+enough() { recorded_at_least .series.samples 40; }
+ok "status shows it" until_true enough
+now=$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime)
+recorder_signal TERM
+cat /proc/vmstat >"$work/vmstat.after"
+cat /proc/stat >"$work/stat.after"
+ok "a bundle" unpack
+ok "complete, in order" stopped signal
+rows() {
+	local name
+	for name in scoutfs quorum fence tcpinfo blockdev vmstat meminfo stat netdev snmp netstat diskstats interrupts softirqs; do
+		same "ok" "$(source_field "series/$name" status)" "$name" || return 1
+		number "$(source_field "series/$name" records)" "$name" || return 1
+	done
+	for name in tcpinfo vmstat meminfo stat netdev snmp netstat diskstats interrupts softirqs; do
+		same "$(samples $name)" "$(source_field "series/$name" records)" "records of $name" &&
+			same "$(samples $name)" "$(source_field "series/$name" recorded)" "recorded of $name" &&
+			same "series/$name.txt" "$(source_field "series/$name" member)" "member of $name" || return 1
+	done
+	same "" "$(source_field series/slabinfo name)" "slabinfo is for who asks"
+}
+ok "a row for each series" rows
+within() { # every sample taken between the two cats lies between them
+	local when took path file v lo hi name seen=0
+	walk vmstat >"$work/walked" || return 1
+	while read -r when took path file; do
+		[ $((when / 1000000)) -gt "$before" ] && [ $((when / 1000000)) -lt "$now" ] || continue
+		for name in pgpgout pgfault pgalloc_normal; do
+			v=$(counter "$file" $name) lo=$(counter "$work/vmstat.before" $name) hi=$(counter "$work/vmstat.after" $name)
+			[ -z "$hi" ] || between "$lo" "$v" "$hi" $name || return 1
+		done
+		seen=$((seen + 1))
+	done <"$work/walked"
+	[ $seen -ge 2 ] || { echo "$seen samples"; cat "$work/walked"; return 1; }
+	walk stat >"$work/walked" || return 1
+	while read -r when took path file; do
+		[ $((when / 1000000)) -gt "$before" ] || continue
+		between "$(counter "$work/stat.before" ctxt)" "$(counter "$file" ctxt)" "$(counter "$work/stat.after" ctxt)" ctxt || return 1
+	done <"$work/walked"
+}
+ok "counters lie between what cat read before and after" within
+rising() { # and never fall, from sample to sample
+	awk '{ print $4 }' "$work/walked" | while read -r f; do counter "$f" ctxt; done | sort -c -n
+}
+ok "and rise from sample to sample" rising
+same_text() { # the text of a file that hardly changes is the kernel's own, to the byte
+	walk interrupts >"$work/walked" || return 1
+	local file
+	file=$(awk 'END { print $4 }' "$work/walked")
+	cmp <(awk '{ print $1 }' "$file") <(awk '{ print $1 }' /proc/interrupts)
+}
+ok "interrupts: every line" same_text
+summary() { grep -q '^  series/ .* samples of [0-9]* series' "$work/b/summary.txt" && grep -q '^  nothing$' "$work/b/summary.txt"; }
+ok "summary.txt tells of it, and of no loss" summary
+
+# ---- the number of samples, and TCP state ----
+
+ok "10 ms, 0.25 s, once, another's file: recorded" record --sample stat@0.01 --sample tcpinfo@0.25 --sample meminfo@0 \
+	--sample processes@0.5 --sample "own=$work/own@0.1" --sample "more=$work/m[0-9]@0.1" --duration 3s
+ss -Htin state connected "( sport = :$port or dport = :$port )" >"$work/ss" # two lines each
+connections=$(grep -c . <(grep -v '^[[:space:]]' "$work/ss"))
+recorder_wait
+ok "a bundle of it" unpack
+arithmetic() { # one at the start, one each interval, one at the end; what came too late is in the gaps
+	local late span
+	late=$(source_field series/stat 'gaps | map(.count) | add // 0')
+	# From the first to the last, which is the one at the end; the host is busy, the end comes when it comes.
+	span=$(sed -n 's/^@ \([0-9]*\) .*/\1/p' "$work/b/series/stat.txt" | sed -n '1p;$p' | paste -sd- | awk -F- '{ printf "%d", ($2 - $1) / 1000000 }')
+	between 2900 "$span" 6000 "ms" && between $((span / 10)) $(($(samples stat) + late)) $((span / 10 + 3)) "samples at 10 ms, late $late" &&
+		between $((span / 250 + 1)) "$(samples tcpinfo)" $((span / 250 + 3)) "samples at 0.25 s" && same 2 "$(samples meminfo)" "samples once" &&
+		between $((span / 500 + 1)) "$(samples processes)" $((span / 500 + 3)) "samples at 0.5 s"
+}
+ok "as many samples as the interval says" arithmetic
+heads() {
+	same "# scoutfs-trace series 1 stat every 0.01 s" "$(head -1 "$work/b/series/stat.txt")" head &&
+		same "# scoutfs-trace series 1 meminfo once" "$(head -1 "$work/b/series/meminfo.txt")" head
+}
+ok "heads" heads
+grid() { # beats do not drift: the 200th is 2 s behind the first, whatever each took
+	walk stat | awk 'NR == 1 { t = $1 } { d = ($1 - t) % 10000000; n++; if (d > 4000000) late++ } END { exit n < 250 || late > n / 5 }'
+}
+ok "on a grid of 10 ms" grid
+tcp() {
+	local file local_end peer rest fields2 n=0 cwnd rtt
+	walk tcpinfo >"$work/walked" || return 1
+	file=$(sed -n 4p "$work/walked" | awk '{ print $4 }')
+	same "$connections" "$(grep -c . "$file")" "connections" || { cat "$work/ss" "$file"; return 1; }
+	while read -r state rq sq local_end peer _ && read -r rest; do
+		grep -q "^$local_end $peer state=established " "$file" || { echo "no $local_end $peer"; cat "$file"; return 1; }
+		line=$(grep "^$local_end $peer " "$file")
+		for pair in cwnd:cwnd advmss:advmss mss:snd_mss pmtu:pmtu; do # what does not change on the loopback
+			v=$(grep -o "\b${pair%:*}:[0-9]*" <<<"$rest" | head -1)
+			[ -z "$v" ] || grep -q " ${pair#*:}=${v#*:} " <<<"$line" || { echo "$v of $local_end: $line"; return 1; }
+		done
+		# What only grows: ss looked while samples were taken.
+		v=$(grep -o 'segs_out:[0-9]*' <<<"$rest" | head -1)
+		first=$(for f in $(awk '{ print $4 }' "$work/walked"); do grep "^$local_end $peer " "$f"; done | grep -o ' segs_out=[0-9]*' | cut -d= -f2 | sort -n | sed -n '1p;$p')
+		between "$(head -1 <<<"$first")" "${v#*:}" "$(tail -1 <<<"$first")" "segs_out of $local_end" || return 1
+		n=$((n + 1))
+	done <"$work/ss"
+	[ $n -ge 4 ] || { echo "$n connections compared"; cat "$work/ss"; return 1; }
+}
+ok "TCP state of every connection is what ss shows" tcp
+top() {
+	local file
+	walk processes >"$work/walked" || return 1
+	file=$(awk 'END { print $4 }' "$work/walked")
+	between 5 "$(grep -cE '^[0-9]+ [^ ]+ state=[A-Z] utime_ticks=[0-9]+ stime_ticks=[0-9]+ rss_kib=[0-9]+ threads=[0-9]+$' "$file")" 70 "lines" &&
+		cat $(awk '{ print $4 }' "$work/walked") | grep -q "^$sim_pid sim state=" || { cat "$file"; return 1; }
+	same "$(grep -c . "$file")" "$(grep -cE '^[0-9]+ [^ ]+ state=' "$file")" "lines that are of that form"
+}
+ok "processes: the busy ones" top
+absent() { same degraded "$(source_field series/own status)" own && same degraded "$(source_field series/more status)" more && same true "$(m .complete)" complete; }
+ok "files that were never there: said, and no fault" absent
+
+# ---- files that vanish, come back, grow a column, cannot be read ----
+
+echo "a 1" >"$work/own"
+mkfifo "$work/m1" && mkdir "$work/m2" && echo x >"$work/m3"
+head -c 5000000 /dev/zero | tr '\0' '\n' >"$work/m4"
+ok "odd files: recorded" record --sample "own=$work/own@0.02" --sample "more=$work/m[0-9]@0.1"
+seen() { recorded_at_least .series.samples "$1"; }
+until_true seen 20
+echo "a 2 b 3" >"$work/own.new" && mv "$work/own.new" "$work/own"
+until_true seen 40
+rm "$work/own"
+until_true seen 60
+echo "a 4 b 5 c 6" >"$work/own"
+until_true seen 80
+recorder_signal TERM
+ok "a bundle of them" unpack
+states() { # a 1, then a 2 b 3, then gone, then a 4 b 5 c 6
+	walk own >"$work/walked" || return 1
+	while read -r when took path file; do
+		case $file in !*) echo "$file" ;; *) cat "$file" ;; esac
+	done <"$work/walked" | uniq | tr '\n' ';' | grep -qxE 'a 1;a 2 b 3;!ENOENT;a 4 b 5 c 6;' || { cut -d' ' -f4 "$work/walked" | uniq -c | head; return 1; }
+}
+ok "it is read as it is each time" states
+gap() {
+	same "outage false" "$(source_field series/own 'gaps[0] | "\(.kind) \(.count == 0)"')" "the gap" &&
+		same ok "$(source_field series/own status)" "status" && same true "$(m .complete)" complete &&
+		grep -q 'series/own: [0-9]* records, .*could not be read' "$work/b/summary.txt"
+}
+ok "the time without it is a gap, told in summary.txt" gap
+odd() {
+	walk more >"$work/walked" || return 1
+	grep -q " $work/m1 !EINVAL$" "$work/walked" && grep -q " $work/m2 !EISDIR$" "$work/walked" && grep -q " $work/m4 !EFBIG$" "$work/walked" || { cut -c1-120 "$work/walked" | head; return 1; }
+	cmp "$work/m3" "$(awk -v p="$work/m3" '$3 == p { print $4; exit }' "$work/walked")"
+}
+ok "a fifo and a folder are not opened, a long file is cut, the rest is read" odd
+
+# ---- a command, and a recorder that is killed ----
+
+ok "a command: recorded" record --sample snmp@0 --sample vmstat@0.1 -- sh -c 'sleep 0.4; exit 0'
+recorder_wait
+ok "a command: a bundle" unpack
+baseline() { same 2 "$(samples snmp)" "once: before and after" && between 5 "$(samples vmstat)" 12 "samples"; }
+ok "a sample before it and one after it" baseline
+
+ok "a recorder to be killed: recorded" record --sample stat@0.02 --sample default
+until_true seen 200
+sleep_lag() { # durable within the lag: what was there more than two syncs ago
+	[ "$(wc -c <"$rec_dir/spool/tail")" -gt 0 ]
+}
+until_true sleep_lag
+kill -9 "$rec_pid" && wait "$rec_pid" 2>/dev/null
+rec_pid=
+recovered() {
+	bundle=$("$bin" recover "$rec_dir" --run-dir "$run" 2>"$work/rec.err") || [ $? = 4 ] || return 1
+	unpack || return 1
+	same true "$(m .died)" died && [ "$(samples stat)" -ge 20 ] && same "$(samples stat)" "$(source_field series/stat records)" "records" &&
+		walk stat >/dev/null && walk vmstat >/dev/null && walk tcpinfo >/dev/null
+}
+ok "what it had sampled is recovered" recovered
+
+ok "none: recorded" record --sample none --duration 300ms
+recorder_wait
+none() { unpack && stopped duration && same 0 "$(m '[.sources[] | select(.name | startswith("series/"))] | length')" "rows" && [ ! -e "$work/b/series" ]; }
+ok "none: nothing" none
+
+# ---- what is written wrongly ----
+
+refused() { # WORDS SAMPLE...: exit status 2, and says it
+	local words=$1 args=() s status
+	shift
+	for s in "$@"; do args+=(--sample "$s"); done
+	timeout 30 "$bin" $address $port -o "$out" --run-dir "$run" --no-heartbeat-wait "${args[@]}" >"$work/rec.out" 2>"$work/rec.err" </dev/null
+	status=$?
+	same 2 $status "exit status of ${args[*]}" && says "$words" || { cat "$work/rec.err"; return 1; }
+}
+ok "an unknown name: the nearest" refused "did you mean 'vmstat'" vmstats
+ok "an interval below 0" refused "is not an interval" vmstat@-1
+ok "an interval that is too short" refused "from 0.01 to 86400" vmstat@0.001
+ok "an interval that is none" refused "is not an interval" vmstat@often
+ok "twice" refused "is given twice" vmstat vmstat@2
+ok "a path that is not whole" refused "must begin with /" own=stats
+ok "a name of ours" refused "is a built-in series" vmstat=/proc/stat
+ok "none and more" refused "cannot be had at once" none vmstat
+ok "a name that is none" refused "letters a to z" 'A=/proc/stat'
+ok "what asks the server" refused "volume_options" 'v=/sys/fs/scoutfs/*/volume_options/*'
+
+finish
