@@ -652,8 +652,8 @@ static void times_and_numbers_of_any_size(void)
 	line(UINT64_MAX, LEADER FENCE);
 	line(0, LEADER FENCE);
 	line(0, LEADER ": longest quorum heartbeat recv delay of 9223372036854775807 sec");
-	message(UINT64_MAX, true, 255, true, UINT64_MAX);
-	message(0, true, 255, true, 0);
+	message(UINT64_MAX, true, WIRE_COMMANDS - 1, true, UINT64_MAX);
+	message(0, true, WIRE_COMMANDS - 1, true, 0);
 	datagram(UINT64_MAX, "10.0.0.1", "10.0.0.2", 255, 255, UINT64_MAX);
 	datagram(0, "10.0.0.1", "10.0.0.2", 255, WIRE_REQUEST_VOTE, UINT64_MAX);
 	kit_event("scoutfs_conn_shutdown_queued", UINT64_MAX, 0, 1, LOST);
