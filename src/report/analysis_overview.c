@@ -273,7 +273,7 @@ static void see_tally(void *self, const struct trace_tally *t, size_t count)
 	struct overview *o = self;
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t at = minus(t[i].second, o->second0) / o->second_width;
+		uint64_t at = minus(t[i].tick, o->second0) / o->second_width;
 
 		o->seconds[min_of(at, (uint64_t)o->second_count - 1)] += t[i].count;
 	}
@@ -454,7 +454,9 @@ static void tell_events(const struct overview *o, struct report_out *out)
 				       ARRAY_SIZE(columns));
 
 	for (size_t i = 0; i < o->second_count; i++) {
-		uint64_t from = (o->second0 + i * o->second_width) * NSEC_PER_SEC;
+		uint64_t from = 0;
+
+		(void)recording_tick_ns(o->rec, o->second0 + i * o->second_width, &from);
 
 		table_row(t);
 		table_u64(t, from);
@@ -586,8 +588,8 @@ static int open_overview(void *self, const struct recording *rec, const struct a
 		make_steps(&v->near, max_of(v->from_ns, minus(rec->trigger_ns, NEAR_BEFORE_NS)),
 			   min_of(v->to_ns, plus(rec->trigger_ns, NEAR_AFTER_NS)), NEAR_STEPS,
 			   200 * NSEC_PER_MSEC);
-	v->second0 = v->from_ns / NSEC_PER_SEC;
-	seconds = v->to_ns / NSEC_PER_SEC - v->second0 + 1;
+	v->second0 = recording_tick(rec, v->from_ns);
+	seconds = recording_tick(rec, v->to_ns) - v->second0 + 1;
 	v->second_width = (seconds + SECOND_STEPS - 1) / SECOND_STEPS;
 	v->second_count = (size_t)((seconds + v->second_width - 1) / v->second_width);
 	r = calls_init(&v->calls, rec->has_server ? &rec->server : NULL, e);

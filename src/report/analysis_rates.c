@@ -8,7 +8,9 @@
  * name, a slot being a second, or as many seconds as make SLOTS_MAX slots do for the whole window:
  * of a recording of weeks the busiest "second" is the average of some.
  *
- * The least and the greatest rate are those of whole slots: the window begins and ends within one.
+ * Averages are over what the source covers of the window: before its first record and behind its
+ * last one nothing can be known. The least and the greatest rate are those of whole slots of that:
+ * it begins and ends within one. Slots are whole seconds of UTC (recording.h).
  */
 #include <inttypes.h>
 
@@ -21,15 +23,21 @@
 
 /* What is counted under one name. */
 struct series {
-	uint64_t count, first, last; /* seconds */
-	uint32_t *slots;	     /* [slot_count]; NULL: nothing was counted, or no room */
+	uint64_t count, first_ns, last_ns;
+	uint32_t *slots; /* [slot_count]; NULL: nothing was counted, or no room */
+};
+
+/* What a source has of the window; .to_ns before .from_ns: nothing. */
+struct cover {
+	uint64_t from_ns, to_ns;
 };
 
 struct rates {
 	const struct recording *rec;
 	struct report_out *out;
 	uint64_t from_ns, to_ns;
-	uint64_t base, width; /* seconds: of the first slot, of each */
+	uint64_t base, width; /* ticks: the first of the first slot, in each */
+	struct cover trace, packets;
 	size_t slot_count;
 	size_t memory;
 	bool no_room;
@@ -41,6 +49,24 @@ struct rates {
 	struct series all_messages, all_datagrams;
 };
 
+/* Of all the streams of this kind; what has no times of this clock says nothing. */
+static struct cover find_cover(const struct rates *a, enum chunk_stream kind)
+{
+	const struct bundle_stream *streams;
+	size_t count = a->rec->bundle ? bundle_streams(a->rec->bundle, &streams) : 0;
+	struct cover c = {UINT64_MAX, 0};
+
+	for (size_t i = 0; i < count; i++) {
+		if (streams[i].kind != kind || !streams[i].count || streams[i].real_time)
+			continue;
+		c.from_ns = min_of(c.from_ns, streams[i].first_ns);
+		c.to_ns = max_of(c.to_ns, streams[i].last_ns);
+	}
+	if (c.from_ns > c.to_ns)
+		return (struct cover){a->from_ns, a->to_ns};
+	return (struct cover){max_of(c.from_ns, a->from_ns), min_of(c.to_ns, a->to_ns)};
+}
+
 static int open_rates(void *self, const struct recording *rec, const struct analysis_options *o,
 		      struct report_out *out, struct err *e)
 {
@@ -51,8 +77,10 @@ static int open_rates(void *self, const struct recording *rec, const struct anal
 	a->out = out;
 	a->from_ns = max_of(o->from_ns, rec->first_ns);
 	a->to_ns = max_of(min_of(o->to_ns, rec->last_ns), a->from_ns);
-	a->base = a->from_ns / NSEC_PER_SEC;
-	seconds = a->to_ns / NSEC_PER_SEC - a->base + 1;
+	a->trace = find_cover(a, CHUNK_RING);
+	a->packets = find_cover(a, CHUNK_PACKETS);
+	a->base = recording_tick(rec, a->from_ns);
+	seconds = recording_tick(rec, a->to_ns) - a->base + 1;
 	a->width = (seconds + SLOTS_MAX - 1) / SLOTS_MAX;
 	a->slot_count = (size_t)((seconds + a->width - 1) / a->width);
 	a->events = calloc((size_t)rec->events.count + 1, sizeof(*a->events));
@@ -81,22 +109,23 @@ static void make_slots(struct rates *a, struct series *s)
 		a->no_room = true;
 }
 
-static void count(struct rates *a, struct series *s, uint64_t second, uint32_t n)
+static void count(struct rates *a, struct series *s, const struct trace_tally *t)
 {
-	uint64_t slot = second < a->base ? 0 : (second - a->base) / a->width;
+	uint64_t slot = t->tick < a->base ? 0 : (t->tick - a->base) / a->width;
 	uint32_t *at;
 
 	if (!s->count) {
-		s->first = s->last = second;
+		s->first_ns = t->first_ns;
+		s->last_ns = t->last_ns;
 		make_slots(a, s);
 	}
-	s->count += n;
-	s->first = min_of(s->first, second);
-	s->last = max_of(s->last, second);
+	s->count += t->count;
+	s->first_ns = min_of(s->first_ns, t->first_ns);
+	s->last_ns = max_of(s->last_ns, t->last_ns);
 	if (!s->slots)
 		return;
 	at = &s->slots[min_of(slot, (uint64_t)a->slot_count - 1)];
-	if (__builtin_add_overflow(*at, n, at))
+	if (__builtin_add_overflow(*at, t->count, at))
 		*at = UINT32_MAX;
 }
 
@@ -107,39 +136,47 @@ static void tally_rates(void *self, const struct trace_tally *t, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t type = min_of(t[i].type, a->rec->events.count);
 
-		count(a, &a->events[a->series_of[type]], t[i].second, t[i].count);
-		count(a, &a->all_events, t[i].second, t[i].count);
+		count(a, &a->events[a->series_of[type]], &t[i]);
+		count(a, &a->all_events, &t[i]);
 	}
+}
+
+static void count_one(struct rates *a, struct series *s, struct series *all, uint64_t ns)
+{
+	const struct trace_tally one = {
+		.tick = recording_tick(a->rec, ns), .first_ns = ns, .last_ns = ns, .count = 1};
+
+	count(a, s, &one);
+	count(a, all, &one);
 }
 
 static void message_rates(void *self, const struct tcpflow_connection *c,
 			  const struct tcpflow_message *m)
 {
 	struct rates *a = self;
-	uint64_t second = m->header_ns / NSEC_PER_SEC;
+	unsigned int kind = 2 * (m->header.command % WIRE_COMMANDS) + m->header.response;
 
 	(void)c;
-	count(a, &a->messages[2 * (m->header.command % WIRE_COMMANDS) + m->header.response], second,
-	      1);
-	count(a, &a->all_messages, second, 1);
+	count_one(a, &a->messages[kind], &a->all_messages, m->header_ns);
 }
 
 static void datagram_rates(void *self, const struct datagram *d)
 {
 	struct rates *a = self;
 
-	count(a, &a->datagrams[d->quorum.type % QUORUM_KINDS], d->ns / NSEC_PER_SEC, 1);
-	count(a, &a->all_datagrams, d->ns / NSEC_PER_SEC, 1);
+	count_one(a, &a->datagrams[d->quorum.type % QUORUM_KINDS], &a->all_datagrams, d->ns);
 }
 
 /* ---- tables ---- */
 
-/* Is all of the slot in the window? */
-static bool is_whole(const struct rates *a, size_t slot)
+/* Is all of the slot covered? */
+static bool is_whole(const struct rates *a, const struct cover *c, size_t slot)
 {
-	uint64_t from = (a->base + slot * a->width) * NSEC_PER_SEC;
+	uint64_t from, to;
 
-	return from >= a->from_ns && from + a->width * NSEC_PER_SEC - 1 <= a->to_ns;
+	return recording_tick_ns(a->rec, a->base + slot * a->width, &from) &&
+	       recording_tick_ns(a->rec, a->base + (slot + 1) * a->width, &to) &&
+	       from >= c->from_ns && to - 1 <= c->to_ns;
 }
 
 struct extremes {
@@ -148,12 +185,13 @@ struct extremes {
 	size_t greatest_slot;
 };
 
-static struct extremes find_extremes(const struct rates *a, const struct series *s)
+static struct extremes find_extremes(const struct rates *a, const struct series *s,
+				     const struct cover *c)
 {
 	struct extremes x = {0};
 
 	for (size_t i = 0; s->slots && i < a->slot_count; i++) {
-		if (!is_whole(a, i))
+		if (!is_whole(a, c, i))
 			continue;
 		if (!x.known || s->slots[i] < x.least)
 			x.least = s->slots[i];
@@ -166,32 +204,35 @@ static struct extremes find_extremes(const struct rates *a, const struct series 
 	return x;
 }
 
-/* When a second began; of the window's first one, when the window did. */
-static bool second_ns(const struct rates *a, uint64_t second, uint64_t *ret)
+static double seconds_of(const struct cover *c)
 {
-	if (__builtin_mul_overflow(second, NSEC_PER_SEC, ret))
-		return false;
-	*ret = min_of(max_of(*ret, a->from_ns), a->to_ns);
-	return true;
+	return c->to_ns > c->from_ns ? (double)(c->to_ns - c->from_ns) / (double)NSEC_PER_SEC : 0;
 }
 
-static void put_offset(const struct rates *a, struct table *t, uint64_t second)
+static void put_extremes(const struct rates *a, struct table *t, const struct extremes *x)
 {
 	uint64_t ns;
 
-	if (second_ns(a, second, &ns))
-		table_i64(t, (int64_t)(ns - a->rec->trigger_ns));
+	if (!x->known) {
+		table_none(t);
+		table_none(t);
+		table_none(t);
+		return;
+	}
+	table_real(t, (double)x->least / (double)a->width);
+	table_real(t, (double)x->greatest / (double)a->width);
+	if (recording_tick_ns(a->rec, a->base + x->greatest_slot * a->width, &ns))
+		table_u64(t, ns);
 	else
 		table_none(t);
 }
 
 /* The cells behind the name. */
 static void put_series(struct rates *a, struct table *t, const struct series *s,
-		       const struct series *all)
+		       const struct series *all, const struct cover *c)
 {
-	struct extremes x = find_extremes(a, s);
-	uint64_t ns;
-	double seconds = (double)(a->to_ns - a->from_ns) / (double)NSEC_PER_SEC;
+	struct extremes x = find_extremes(a, s, c);
+	double seconds = seconds_of(c);
 
 	table_u64(t, s->count);
 	table_real(t, (double)s->count / (double)all->count * 100);
@@ -199,20 +240,9 @@ static void put_series(struct rates *a, struct table *t, const struct series *s,
 		table_real(t, (double)s->count / seconds);
 	else
 		table_none(t);
-	if (x.known) {
-		table_real(t, (double)x.least / (double)a->width);
-		table_real(t, (double)x.greatest / (double)a->width);
-		if (second_ns(a, a->base + x.greatest_slot * a->width, &ns))
-			table_u64(t, ns);
-		else
-			table_none(t);
-	} else {
-		table_none(t);
-		table_none(t);
-		table_none(t);
-	}
-	put_offset(a, t, s->first);
-	put_offset(a, t, s->last);
+	put_extremes(a, t, &x);
+	table_i64(t, (int64_t)(s->first_ns - a->rec->trigger_ns));
+	table_i64(t, (int64_t)(s->last_ns - a->rec->trigger_ns));
 }
 
 #define RATE_COLUMNS                                                                              \
@@ -224,7 +254,30 @@ static void put_series(struct rates *a, struct table *t, const struct series *s,
 		"last_offset_ns", "last", COLUMN_OFFSET                                           \
 	}
 
-static void end_table(struct rates *a, struct table *t, const struct series *all, size_t texts)
+/* Over what time, and what a second is. */
+static void note_cover(const struct rates *a, struct table *t, const struct cover *c)
+{
+	const char *of = a->rec->clocks.count ? "UTC" : "the host's monotonic clock";
+	double covered = seconds_of(c), window = (double)(a->to_ns - a->from_ns) / 1e9;
+
+	if (c->from_ns > a->from_ns || c->to_ns < a->to_ns)
+		table_note(
+			t,
+			"The average is over the %.3f s from the first to the last that was "
+			"recorded, of %.3f s that are looked at; the least and the most are over "
+			"the whole seconds of %s in them.",
+			covered, window, of);
+	else
+		table_note(t,
+			   "The average is over all of the %.3f s, the least and the most are over "
+			   "the whole seconds of %s in them.",
+			   covered, of);
+	table_note(t, "First and last are counted from %s.",
+		   a->rec->triggered ? "the trigger" : "the end");
+}
+
+static void end_table(struct rates *a, struct table *t, const struct series *all, size_t texts,
+		      const struct cover *c)
 {
 	table_sort(t, "count", true);
 	if (!all->count) {
@@ -235,10 +288,8 @@ static void end_table(struct rates *a, struct table *t, const struct series *all
 	table_text(t, "all");
 	for (size_t i = 1; i < texts; i++)
 		table_none(t);
-	put_series(a, t, all, all);
-	table_note(t, "The average is over all of the window, the least and the most are over "
-		      "whole seconds; first and last are counted from the trigger, or from the "
-		      "end where there was none, to the second.");
+	put_series(a, t, all, all, c);
+	note_cover(a, t, c);
 	if (a->width > 1)
 		table_note(t,
 			   "So long a recording is counted by %" PRIu64
@@ -268,9 +319,9 @@ static void tell_events(struct rates *a)
 			table_textf(t, "%s:%s", f->system, f->name);
 		else
 			table_text(t, "(of no known format)");
-		put_series(a, t, &a->events[i], &a->all_events);
+		put_series(a, t, &a->events[i], &a->all_events, &a->trace);
 	}
-	end_table(a, t, &a->all_events, 1);
+	end_table(a, t, &a->all_events, 1, &a->trace);
 }
 
 static void tell_packets(struct rates *a)
@@ -289,9 +340,9 @@ static void tell_packets(struct rates *a)
 		table_row(t);
 		table_text(t, wire_command_name(i / 2));
 		table_text(t, i % 2 ? "response" : "request");
-		put_series(a, t, &a->messages[i], &a->all_messages);
+		put_series(a, t, &a->messages[i], &a->all_messages, &a->packets);
 	}
-	end_table(a, t, &a->all_messages, 2);
+	end_table(a, t, &a->all_messages, 2, &a->packets);
 }
 
 static void tell_quorum(struct rates *a)
@@ -308,9 +359,9 @@ static void tell_quorum(struct rates *a)
 			continue;
 		table_row(t);
 		table_text(t, wire_quorum_type_name(i));
-		put_series(a, t, &a->datagrams[i], &a->all_datagrams);
+		put_series(a, t, &a->datagrams[i], &a->all_datagrams, &a->packets);
 	}
-	end_table(a, t, &a->all_datagrams, 1);
+	end_table(a, t, &a->all_datagrams, 1, &a->packets);
 }
 
 static int result_rates(void *self, struct report_out *out, struct err *e)

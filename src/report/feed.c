@@ -71,8 +71,8 @@ struct feed {
 	struct route *routes; /* [events.count] */
 	uint8_t *wanted;
 	bool each_event, tally, own_tally;
-	uint32_t *counts; /* own_tally: [events.count + 1] of .second */
-	uint64_t second;
+	struct trace_tally *counts; /* own_tally: [events.count + 1] of .tick */
+	uint64_t tick;
 	unsigned int since_progress;
 	int doing; /* enum feed_source, last said */
 
@@ -197,6 +197,7 @@ static int open_trace(struct feed *f, struct err *e)
 			.to_ns = c->to_ns,
 			.wanted = f->each_event && !c->filter.event_types ? NULL : f->wanted,
 			.tally = f->tally && !f->own_tally,
+			.phase_ns = f->rec->phase_ns,
 			.threads = c->threads,
 			.cpus = c->filter.cpus,
 		},
@@ -215,26 +216,28 @@ static void hand_tally(void *arg, const struct trace_tally *t, size_t count)
 static void flush_own_tally(struct feed *f)
 {
 	for (uint32_t i = 0; f->counts && i <= f->rec->events.count; i++) {
-		if (f->counts[i])
-			hand_tally(f,
-				   &(struct trace_tally){
-					   .second = f->second, .type = i, .count = f->counts[i]},
-				   1);
-		f->counts[i] = 0;
+		if (f->counts[i].count)
+			hand_tally(f, &f->counts[i], 1);
+		f->counts[i].count = 0;
 	}
 }
 
 static void count_own(struct feed *f, const struct trace_event *e)
 {
-	uint64_t second = e->ns / NSEC_PER_SEC;
+	uint64_t tick = (e->ns + f->rec->phase_ns) / NSEC_PER_SEC;
+	uint32_t type = min_of((uint32_t)e->type, f->rec->events.count);
+	struct trace_tally *t = &f->counts[type];
 
 	if (e->type == TRACE_TYPE_GAP)
 		return;
-	if (second != f->second) {
+	if (tick != f->tick) {
 		flush_own_tally(f);
-		f->second = second;
+		f->tick = tick;
 	}
-	f->counts[min_of((uint32_t)e->type, f->rec->events.count)]++;
+	if (!t->count)
+		*t = (struct trace_tally){.tick = tick, .first_ns = e->ns, .type = type};
+	t->last_ns = e->ns;
+	t->count++;
 }
 
 static void hand_event(void *arg, const struct trace_event *e)

@@ -154,6 +154,25 @@ static void read_span(struct recording *r)
 		r->trigger_ns = r->last_ns;
 }
 
+/** recording_tick_ns() - when a whole second began; false: it cannot be one of a recording */
+bool recording_tick_ns(const struct recording *r, uint64_t tick, uint64_t *ret_ns)
+{
+	uint64_t ns;
+
+	if (__builtin_mul_overflow(tick, NSEC_PER_SEC, &ns))
+		return false;
+	*ret_ns = ns > r->phase_ns ? ns - r->phase_ns : 0;
+	return true;
+}
+
+static void find_phase(struct recording *r)
+{
+	uint64_t real_ns;
+
+	if (clocks_real_of_mono(&r->clocks, r->trigger_ns, &real_ns))
+		r->phase_ns = (real_ns - r->trigger_ns) % NSEC_PER_SEC;
+}
+
 /**
  * recording_open() - read what is known of a recording as a whole
  * @b:   indexed; borrowed until recording_done()
@@ -175,6 +194,7 @@ int recording_open(const struct bundle *b, struct recording *ret, struct err *e)
 	read_stop(ret);
 	ret->any_facility = takes_any_facility(bundle_manifest(b));
 	read_span(ret);
+	find_phase(ret);
 	r = context_index_load(b, &ret->context, e);
 	if (r < 0)
 		return r;

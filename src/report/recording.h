@@ -45,6 +45,12 @@ struct recording {
 	uint64_t trigger_ns;
 	const char *trigger, *trigger_text; /* "" when there is none */
 	uint64_t first_ns, last_ns;	    /* of everything but the kernel log's backlog */
+	/*
+	 * Seconds are counted as whole ones of UTC, as far as the clocks say what these are: they
+	 * begin so long before those of CLOCK_MONOTONIC. What lies behind a step of the wall clock
+	 * is counted as if there had been none.
+	 */
+	uint64_t phase_ns;
 	/* The recorder took what programs write into the log for the kernel's, as in rehearsals:
 	 * --log-facility any. */
 	bool any_facility;
@@ -54,6 +60,12 @@ struct recording {
 };
 
 int recording_open(const struct bundle *b, struct recording *ret, struct err *e);
+/* The whole second that a moment is in, and when it began; the first one began before 0. */
+static inline uint64_t recording_tick(const struct recording *r, uint64_t ns)
+{
+	return (ns + r->phase_ns) / NSEC_PER_SEC;
+}
+bool recording_tick_ns(const struct recording *r, uint64_t tick, uint64_t *ret_ns);
 void recording_done(struct recording *r);
 /* Name of a process, or NULL; not NUL-terminated. */
 const struct comm *recording_comm(const struct recording *r, uint32_t pid);

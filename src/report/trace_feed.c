@@ -30,6 +30,10 @@ struct entry {
 	uint16_t bytes, type;
 };
 
+struct span {
+	uint64_t first_ns, last_ns;
+};
+
 struct batch {
 	struct batch *next;
 	uint8_t *raw;
@@ -57,8 +61,9 @@ struct worker {
 	pthread_t thread;
 	bool started;
 	struct bundle_reader *reader;
-	uint32_t *counts; /* [type_count + 1] of the second being scanned */
-	uint64_t second;
+	uint32_t *counts;   /* [type_count + 1] of the second being scanned */
+	struct span *spans; /* [type_count + 1]: when the first and the last of .counts were */
+	uint64_t tick;
 };
 
 struct trace_feed {
@@ -132,9 +137,28 @@ static void flush_tally(struct worker *w, struct batch *b)
 			return;
 		}
 		b->tallies[b->tally_count++] =
-			(struct trace_tally){.second = w->second, .type = i, .count = w->counts[i]};
+			(struct trace_tally){.tick = w->tick,
+					     .first_ns = w->spans[i].first_ns,
+					     .last_ns = w->spans[i].last_ns,
+					     .type = i,
+					     .count = w->counts[i]};
 		w->counts[i] = 0;
 	}
+}
+
+/* Stamps of nonsense may wrap: then they are of some other second. */
+static void count_event(struct worker *w, struct batch *b, uint32_t type, uint64_t ns)
+{
+	uint64_t at = ns + w->feed->config.phase_ns, since = at - w->tick * NSEC_PER_SEC;
+	uint32_t i = min_of(type, w->feed->type_count);
+
+	if (since >= NSEC_PER_SEC) {
+		flush_tally(w, b);
+		w->tick = at / NSEC_PER_SEC;
+	}
+	if (!w->counts[i]++)
+		w->spans[i].first_ns = ns;
+	w->spans[i].last_ns = ns;
 }
 
 static void scan_page(struct worker *w, struct batch *b, size_t at)
@@ -142,7 +166,6 @@ static void scan_page(struct worker *w, struct batch *b, size_t at)
 	const struct trace_feed_config *c = &w->feed->config;
 	const uint8_t *page = b->raw + at, *wanted = c->wanted;
 	const uint64_t from = c->from_ns, to = c->to_ns;
-	uint64_t second_end = (w->second + 1) * NSEC_PER_SEC;
 	struct ringpage_cursor cursor;
 	struct ringpage_event ev;
 	int r;
@@ -165,14 +188,8 @@ static void scan_page(struct worker *w, struct batch *b, size_t at)
 		type = ev.bytes >= EVENT_TYPE_BYTES ? w->feed->type_of[get_le16(ev.data)]
 						    : TRACE_TYPE_UNKNOWN;
 		b->events++;
-		if (c->tally) {
-			if (ev.ns >= second_end || ev.ns < second_end - NSEC_PER_SEC) {
-				flush_tally(w, b);
-				w->second = ev.ns / NSEC_PER_SEC;
-				second_end = (w->second + 1) * NSEC_PER_SEC;
-			}
-			w->counts[min_of((uint32_t)type, w->feed->type_count)]++;
-		}
+		if (c->tally)
+			count_event(w, b, type, ev.ns);
 		if (!wanted || (type < w->feed->type_count && wanted[type]))
 			add_entry(b, ev.ns, (size_t)(ev.data - b->raw), ev.bytes, type);
 	}
@@ -199,7 +216,7 @@ static void fill(struct worker *w, struct batch *b, const struct bundle_chunk *c
 	b->damaged = bundle_chunk_read(config->bundle, c, w->reader, b->raw, b->raw_room, NULL) < 0;
 	if (b->damaged)
 		return;
-	w->second = c->first_ns / NSEC_PER_SEC;
+	w->tick = (c->first_ns + config->phase_ns) / NSEC_PER_SEC;
 	for (size_t at = 0; c->raw_bytes - at >= page_bytes; at += page_bytes)
 		scan_page(w, b, at);
 	if (config->tally)
@@ -466,13 +483,15 @@ static void worker_done(struct worker *w)
 {
 	bundle_reader_free(w->reader);
 	free(w->counts);
+	free(w->spans);
 }
 
 static int worker_init(struct worker *w, struct trace_feed *f, struct err *e)
 {
 	w->feed = f;
 	w->counts = calloc((size_t)f->type_count + 1, sizeof(*w->counts));
-	return w->counts ? bundle_reader_new(&w->reader, e) : err_nomem(e);
+	w->spans = calloc((size_t)f->type_count + 1, sizeof(*w->spans));
+	return w->counts && w->spans ? bundle_reader_new(&w->reader, e) : err_nomem(e);
 }
 
 static bool cpu_wanted(const struct trace_feed_config *c, uint32_t cpu)

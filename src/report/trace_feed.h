@@ -26,9 +26,10 @@ struct trace_event {
 	uint16_t cpu;
 };
 
-/* How many events of a type were in one second of one chunk. */
+/* How many events of a type were in one second of one chunk, and when the first and the last. */
 struct trace_tally {
-	uint64_t second; /* ns / NSEC_PER_SEC */
+	uint64_t tick; /* (ns + phase_ns) / NSEC_PER_SEC: see trace_feed_config */
+	uint64_t first_ns, last_ns;
 	uint32_t type, count;
 };
 
@@ -40,6 +41,7 @@ struct trace_feed_config {
 	/* [events->count]: hand these events over. NULL: all, with the unknown ones and gaps. */
 	const uint8_t *wanted;
 	bool tally;	      /* count all events of the window */
+	uint64_t phase_ns;    /* by seconds that begin so long before those of the stamps */
 	unsigned int threads; /* beside the caller's */
 	const uint64_t *cpus; /* bitmap of the CPUs that count, NULL: all; cpu / 64, cpu % 64 */
 };

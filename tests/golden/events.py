@@ -66,19 +66,24 @@ def check_stats(what, row, values):
             faults.append(f"{what}: {key} is {row[key]}, not {value}")
 
 
-# rates
-first = int(min(e[0] for e in events))
-by_name = collections.defaultdict(collections.Counter)
+# rates: by whole seconds of UTC, over what the trace covers
+by_name = collections.defaultdict(list)
 for ns, _, _, _, name, _ in events:
-    by_name[name][ns // 10**9] += 1
+    by_name[name].append(ns)
+first, last = events[0][0], events[-1][0]
+inner = range((first + offset - 1) // 10**9 + 1, (last + offset + 1) // 10**9)
+trigger = json.load(open(f"{folder}/report.json"))["trigger_monotonic_ns"]
 got = {r["event"].split(":")[1]: r for r in table("rates", "events")}
 check("rates: names", sorted(got), sorted(by_name))
-for name, seconds in by_name.items():
-    check(f"rates: {name}", got[name]["count"], sum(seconds.values()))
-    # The window may begin and end within a second: those have no part in the extremes.
-    inner = {s: n for s, n in seconds.items() if first // 10**9 < s < events[-1][0] // 10**9}
-    if inner and got[name]["max_per_s"] not in (max(inner.values()), max(seconds.values())):
-        faults.append(f"rates: most of {name} is {got[name]['max_per_s']}, not {max(inner.values())}")
+for name, times in by_name.items():
+    row = got[name]
+    seconds = collections.Counter((ns + offset) // 10**9 for ns in times)
+    check(f"rates: {name}", row["count"], len(times))
+    check(f"rates: first and last of {name}", (row["first_offset_ns"], row["last_offset_ns"]), (times[0] - trigger, times[-1] - trigger))
+    check(f"rates: least and most of {name}", (row["min_per_s"], row["max_per_s"]), (min(seconds[s] for s in inner), max(seconds[s] for s in inner)))
+    check(f"rates: most of {name} at", row["max_at_ns"], next((s for s in inner if seconds[s] == row["max_per_s"]), 0) * 10**9 - offset)
+    if abs(row["avg_per_s"] - len(times) / ((last - first) / 1e9)) > 1e-6 * row["avg_per_s"]:
+        faults.append(f"rates: average of {name} is {row['avg_per_s']}")
 
 # locks
 LOCK = re.compile(r"\.r\.([0-9a-f]{6}) start (\S+) end \S+ mode (\d) .* users: pr (\d+) ex (\d+) cw (\d+)")

@@ -163,10 +163,10 @@ static void near_the_end(void)
 static void events_by_seconds(void)
 {
 	const struct table *t;
-	static const struct trace_tally tallies[] = {{.second = 10, .count = 5},
-						     {.second = 12, .count = 7},
-						     {.second = 1, .count = 1},
-						     {.second = UINT64_MAX, .count = 2}};
+	static const struct trace_tally tallies[] = {{.tick = 10, .count = 5},
+						     {.tick = 12, .count = 7},
+						     {.tick = 1, .count = 1},
+						     {.tick = UINT64_MAX, .count = 2}};
 
 	begin(10 * S, 13 * S, 0);
 	kit.ops->tally(kit.self, tallies, ARRAY_SIZE(tallies));
@@ -207,7 +207,7 @@ static void senseless_times(void)
 	for (size_t i = 0; i < ARRAY_SIZE(spans); i++) {
 		begin(spans[i][0], spans[i][1], spans[i][2]);
 		for (size_t k = 0; k < ARRAY_SIZE(times); k++) {
-			const struct trace_tally tally = {.second = times[k], .count = 1};
+			const struct trace_tally tally = {.tick = times[k], .count = 1};
 
 			message(0, times[k], k + 1, false);
 			message(1, times[ARRAY_SIZE(times) - 1 - k], k + 1, true);

@@ -15,8 +15,13 @@ static void setup(void)
 
 static void tally(uint64_t second, uint32_t type, uint32_t count)
 {
-	analysis_rates.tally(
-		kit.self, &(struct trace_tally){.second = second, .type = type, .count = count}, 1);
+	analysis_rates.tally(kit.self,
+			     &(struct trace_tally){.tick = second,
+						   .first_ns = second * S + S / 4,
+						   .last_ns = second * S + S / 2,
+						   .type = type,
+						   .count = count},
+			     1);
 }
 
 static uint32_t type_of(const char *system, const char *name)
@@ -53,8 +58,8 @@ static void rates_are_of_the_window_and_extremes_of_whole_seconds(void)
 	CHECK(kit_real(t, a, "min_per_s") == 0);
 	CHECK(kit_real(t, a, "max_per_s") == 30);
 	CHECK_EQ(kit_u64(t, a, "max_at_ns"), 13 * S);
-	CHECK_EQ((int64_t)kit_u64(t, a, "first_offset_ns"), -(int64_t)(3 * S + S / 2));
-	CHECK_EQ((int64_t)kit_u64(t, a, "last_offset_ns"), 0);
+	CHECK_EQ((int64_t)kit_u64(t, a, "first_offset_ns"), -(int64_t)(3 * S + 3 * S / 4));
+	CHECK_EQ((int64_t)kit_u64(t, a, "last_offset_ns"), (int64_t)(S / 2));
 	CHECK(kit_real(t, a, "share_percent") == 1445 / 1450.0 * 100);
 	b = kit_row(t, "event", "sched:b");
 	CHECK(kit_real(t, b, "max_per_s") == 0);
@@ -103,9 +108,38 @@ static void long_and_impossible_times_cost_no_more(void)
 	tally(UINT64_MAX / 2, 0, UINT32_MAX);
 	t = kit_table("events");
 	CHECK_EQ(kit_u64(t, 0, "count"), 999 * 2 + 1 + 2 * (uint64_t)UINT32_MAX);
-	CHECK_EQ((int64_t)kit_u64(t, 0, "first_offset_ns"), -(int64_t)((days - 1) * S));
-	CHECK(!kit_cell(t, 0, "last_offset_ns")->known);
+	CHECK_EQ((int64_t)kit_u64(t, 0, "first_offset_ns"), -(int64_t)(days * S - S / 4));
 	CHECK(kit_real(t, 0, "max_per_s") == 213 / 106.0);
+	kit_done();
+	kit_forget();
+}
+
+/* Seconds of UTC that begin 0.25 s after those of the stamps: 10.25 s to 11.25 s and so on. */
+static void seconds_are_those_of_the_clock_on_the_wall(void)
+{
+	struct tcpflow_message m = {.header = {.command = WIRE_LOCK}};
+	const struct table *t;
+
+	setup();
+	kit.rec.phase_ns = 3 * S / 4;
+	kit.rec.first_ns = 10 * S;
+	kit.rec.last_ns = 13 * S;
+	kit.rec.trigger_ns = 13 * S;
+	kit_open(&analysis_rates);
+	for (int i = 0; i < 12; i++) {
+		/* 10, 10.25, 10.5 ... 12.75; and of the second from 11.25 on twice as many. */
+		m.header_ns = 10 * S + (uint64_t)i * S / 4;
+		analysis_rates.message(kit.self, NULL, &m);
+		if (i >= 5 && i < 9)
+			analysis_rates.message(kit.self, NULL, &m);
+	}
+	t = kit_table("messages");
+	CHECK_EQ(kit_u64(t, 0, "count"), 16);
+	CHECK(kit_real(t, 0, "min_per_s") == 4);
+	CHECK(kit_real(t, 0, "max_per_s") == 8);
+	CHECK_EQ(kit_u64(t, 0, "max_at_ns"), 11 * S + S / 4);
+	CHECK_EQ((int64_t)kit_u64(t, 0, "first_offset_ns"), -3 * (int64_t)S);
+	CHECK_EQ((int64_t)kit_u64(t, 0, "last_offset_ns"), -(int64_t)S / 4);
 	kit_done();
 	kit_forget();
 }
@@ -141,4 +175,5 @@ static void messages_are_counted_by_command(void)
 
 TEST_MAIN(TEST(rates_are_of_the_window_and_extremes_of_whole_seconds),
 	  TEST(a_window_without_a_whole_second_has_no_extremes),
+	  TEST(seconds_are_those_of_the_clock_on_the_wall),
 	  TEST(long_and_impossible_times_cost_no_more), TEST(messages_are_counted_by_command))

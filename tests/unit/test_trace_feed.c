@@ -57,6 +57,7 @@ struct seen {
 	size_t line;
 	uint64_t tallied, types_wrong;
 	uint64_t *by_second;
+	uint64_t first_ns, last_ns;
 };
 
 /* The next line that the window and the choice leave, against the event at hand. */
@@ -88,8 +89,10 @@ static void add_tally(void *arg, const struct trace_tally *t, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		s->tallied += t[i].count;
 		s->types_wrong += t[i].type > rec.events.count;
-		if (s->by_second && t[i].second < 1000)
-			s->by_second[t[i].second] += t[i].count;
+		if (s->by_second && t[i].tick < 1000)
+			s->by_second[t[i].tick] += t[i].count;
+		s->first_ns = min_of(s->first_ns, t[i].first_ns);
+		s->last_ns = max_of(s->last_ns, t[i].last_ns);
 	}
 }
 
@@ -159,20 +162,26 @@ static void a_window_has_what_happened_in_it(void)
 {
 	/* Half a second from the middle; the ends lie between two stamps. */
 	uint64_t from_us = lines.v[lines.n / 3].us + 1, to_us = from_us + 500000, inside = 0;
-	struct seen s = {.from_us = from_us, .to_us = to_us};
+	struct seen s = {.from_us = from_us, .to_us = to_us, .first_ns = UINT64_MAX};
 	struct trace_feed_totals t;
-	uint64_t by_second[1000] = {0}, wanted[1000] = {0};
+	uint64_t by_second[1000] = {0}, wanted[1000] = {0}, first_us = 0, last_us = 0;
 
 	for (size_t i = 0; i < lines.n; i++) {
 		bool in = lines.v[i].us >= from_us && lines.v[i].us <= to_us;
 
 		inside += in;
-		wanted[lines.v[i].us / 1000000] += in;
+		/* By seconds that begin 0.3 s before those of the stamps. */
+		wanted[(lines.v[i].us + 300000) / 1000000] += in;
+		if (in && !first_us)
+			first_us = lines.v[i].us;
+		if (in)
+			last_us = lines.v[i].us;
 	}
 	s.by_second = by_second;
 	CHECK_EQ(run((struct trace_feed_config){.from_ns = from_us * 1000 - 500,
 						.to_ns = to_us * 1000 + 499,
 						.tally = true,
+						.phase_ns = 300 * NSEC_PER_MSEC,
 						.threads = 1},
 		     &s, &t),
 		 1);
@@ -183,6 +192,8 @@ static void a_window_has_what_happened_in_it(void)
 	CHECK_EQ(t.events, inside);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 		CHECK_EQ(by_second[i], wanted[i]);
+	CHECK_EQ((s.first_ns + 500) / 1000, first_us);
+	CHECK_EQ((s.last_ns + 500) / 1000, last_us);
 }
 
 static void one_cpu_alone(void)
