@@ -408,7 +408,7 @@ static void tell_pair(struct heartbeats *h, struct table *t, const struct pair *
 
 static void tell_intervals(struct heartbeats *h, struct report_out *out)
 {
-	static const struct column columns[] = {
+	const struct column columns[] = {
 		{"source", "seen", COLUMN_TEXT},
 		{"sender", "sender", COLUMN_TEXT},
 		{"receiver", "receiver", COLUMN_TEXT},
@@ -419,7 +419,8 @@ static void tell_intervals(struct heartbeats *h, struct report_out *out)
 		{"p99_ns", "99 %", COLUMN_DURATION},
 		{"max_ns", "max", COLUMN_DURATION},
 		{"gaps", "over 1 s", COLUMN_COUNT},
-		{"last_ns", "last before trigger", COLUMN_OFFSET},
+		{"last_ns", h->rec->triggered ? "last before trigger" : "last, from the end",
+		 COLUMN_OFFSET},
 	};
 	struct table *t =
 		report_table(out, "intervals", "Time between heartbeats; one is sent every 100 ms",

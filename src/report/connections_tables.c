@@ -386,13 +386,15 @@ static void tell_steps(struct connections *c, struct report_out *out)
 	for (size_t i = 0; i < count; i++)
 		step_row(c, t, &told[i]);
 	if (!lives)
-		table_note(t, "No connection was lost, and the trigger names none.");
+		table_note(t, "No connection was lost%s.",
+			   c->rec->triggered ? ", and the trigger names none" : "");
 	else if (by_trigger)
 		table_note(t, "Of the connections that the trigger names, and others of the same "
 			      "client.");
 	else
-		table_note(t, "The trigger names no connection: these are of the one that was lost "
-			      "last.");
+		table_note(t, "%s: these are of the connection that was lost last.",
+			   c->rec->triggered ? "The trigger names no connection"
+					     : "Nothing triggered");
 	if (dropped)
 		table_note(t, "%" PRIu64 " steps are not shown.", dropped);
 }

@@ -32,37 +32,41 @@ static const char *or_unknown(const struct json_value *m, const char *key)
 	return s && *s ? s : "unknown";
 }
 
-static void say_when(struct text *out, const struct verdict *v, uint64_t ns)
+/* @before: between what is there and the first of it. */
+static void say_when(struct text *out, const char *before, const struct verdict *v, uint64_t ns)
 {
 	uint64_t real_ns, began = json_get_u64(v->manifest, "created_monotonic_ns", 0);
-	char buf[64];
+	char buf[64] = "", duration[32];
 
 	if (clocks_real_of_mono(&v->rec->clocks, ns, &real_ns))
-		text_printf(out, ", %s", format_utc(real_ns, buf, sizeof(buf)));
+		text_printf(out, "%s%s", before, format_utc(real_ns, buf, sizeof(buf)));
 	if (!began)
 		began = v->rec->first_ns;
 	if (began && ns > began)
-		text_printf(out, ", %s after start", format_duration(ns - began, buf, sizeof(buf)));
+		text_printf(out, "%s%s after start", *buf ? ", " : before,
+			    format_duration(ns - began, duration, sizeof(duration)));
 }
 
 static void tell_trigger(const struct verdict *v, const struct story *s, struct table *t)
 {
 	CLEANUP(text_free) struct text fired = {0}, line = {0};
 	const struct json_value *stop = json_get(v->manifest, "stop");
+	const char *before = ", ";
 
 	if (v->rec->triggered) {
 		text_str(&fired, v->rec->trigger);
 		text_str(&line, v->rec->trigger_text);
 	} else {
-		text_str(&fired, "none");
+		text_str(&fired,
+			 bundle_kind(v->rec->bundle) == BUNDLE_SESSION ? "none so far" : "none");
 		if (stop)
 			text_printf(&fired, "; ended by %s (%s)", json_get_str(stop, "reason", "?"),
 				    json_get_str(stop, "text", "?"));
-		else if (v->at_known)
-			text_str(&fired, "; what is here ends");
+		else
+			before = "; what is here ends ";
 	}
 	if (v->at_known)
-		say_when(&fired, v, v->at_ns);
+		say_when(&fired, before, v, v->at_ns);
 	fact(t, "trigger", &fired, ROW_PLAIN);
 	/* The sequence has it, when it is a line that was understood. */
 	if (!s->cause)

@@ -93,12 +93,13 @@ void view_put_time(const struct view *v, struct text *out, uint64_t mono_ns)
 		    real_ns % NSEC_PER_SEC / NSEC_PER_USEC);
 }
 
-/* view_put_from_trigger(): "-20.211387s", again as --from takes it; microseconds, rounded down like
- * the time beside it. */
+/* view_put_from_trigger(): "-20.211388s", again as --from takes it; microseconds, rounded down like
+ * the time beside it: so what is copied there is in the window, and what lies before the trigger is
+ * told before it. */
 void view_put_from_trigger(const struct view *v, struct text *out, uint64_t mono_ns)
 {
 	int64_t ns = (int64_t)(mono_ns - v->settings.clock.trigger_ns);
-	uint64_t us = magnitude(ns) / NSEC_PER_USEC;
+	uint64_t us = (magnitude(ns) + (ns < 0 ? NSEC_PER_USEC - 1 : 0)) / NSEC_PER_USEC;
 
 	text_printf(out, "%c%" PRIu64 ".%06" PRIu64 "s", ns < 0 ? '-' : '+', us / 1000000,
 		    us % 1000000);

@@ -224,10 +224,25 @@ static void times_are_of_the_day_and_from_the_trigger(void)
 	CHECK_STR(show(&s), "Times\n"
 			    "at (UTC)                      from trigger  what\n"
 			    "--------------------------  --------------  ---------\n"
-			    "09:59:39.788612                -20.211387s  before\n"
+			    "09:59:39.788612                -20.211388s  before\n"
 			    "10:00:00.000000                 +0.000000s  then\n"
 			    "2026-11-21T10:00:00.000000  +86400.000000s  next day\n"
 			    "-                                        -  some time\n");
+}
+
+/* Not "-0.000000s", nor as if it were the trigger. */
+static void what_is_just_before_the_trigger_is_told_before_it(void)
+{
+	static const struct column columns[] = {{"at_ns", "at", COLUMN_TIME}};
+
+	table_done(&t);
+	table_init(&t, "times", "Times", columns, 1);
+	table_row(&t);
+	table_u64(&t, TRIGGER_NS - 1);
+	table_row(&t);
+	table_u64(&t, TRIGGER_NS + 1);
+	CHECK(strstr(show_as(REPORT_TEXT, 80), "\n09:59:59.999999    -0.000001s\n"
+					       "10:00:00.000000    +0.000000s\n"));
 }
 
 static void times_are_counted_from_boot_when_nothing_else_is_known(void)
@@ -276,7 +291,7 @@ static void local_times_are_of_the_reader_s_zone(void)
 	s.clock.local = true;
 	make_times();
 	table_top(&t, 1);
-	CHECK(strstr(show(&s), "\n12:59:39.788612   -20.211387s"));
+	CHECK(strstr(show(&s), "\n12:59:39.788612   -20.211388s"));
 	CHECK(!strstr(text_c(&out), "UTC"));
 }
 
@@ -628,6 +643,7 @@ int main(int argc, char **argv)
 		TEST(json_is_raw),
 		TEST(durations_are_in_the_unit_of_their_size),
 		TEST(times_are_of_the_day_and_from_the_trigger),
+		TEST(what_is_just_before_the_trigger_is_told_before_it),
 		TEST(times_are_counted_from_boot_when_nothing_else_is_known),
 		TEST(times_for_programs_are_monotonic_and_utc),
 		TEST(local_times_are_of_the_reader_s_zone),
