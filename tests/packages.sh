@@ -43,6 +43,14 @@ test   cmd   chromium        chromium           chromium
 test   cmd   gnuplot         gnuplot-nox        gnuplot
 test   cmd   clang           clang              clang
 test   cmd   clang-format    clang-format       clang-tools-extra
+guest  cmd   qemu-system-x86_64 qemu-system-x86 qemu-kvm-core
+guest  cmd   busybox         busybox-static     busybox
+guest  cmd   cpio            cpio               cpio
+guest  cmd   mkfs.ext4       e2fsprogs          e2fsprogs
+guest  cmd   modprobe        kmod               kmod
+guest  cmd   make            make               make
+guest  cmd   jq              jq                 jq
+guest  cmd   python3         python3            python3
 asan   asan  gcc             gcc                libasan+libubsan
 '
 

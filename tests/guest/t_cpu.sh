@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # disk: 400M
-# seconds: 240
+# seconds: 1800
 #
 # CPUs go and come while events are recorded on all of them: nothing is lost.
 . /tests/lib.sh

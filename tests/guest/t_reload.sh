@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # disk: 400M
-# seconds: 240
+# seconds: 1800
 #
 # The module is unloaded and loaded again while recording: what was recorded before is kept, what comes after is
 # recorded with the new formats, and the time between is a gap that is said.
