@@ -42,6 +42,7 @@ enum report_as { AS_RAW, AS_DELTA, AS_RATE };
 /* Plain data, const from parsing on. Strings belong to argv. */
 struct report_config {
 	const char *bundle;
+	const char *other;	    /* a second one to be compared with it, or NULL */
 	const char *const *reports; /* NAME or NAME.TABLE; none: those that are the default */
 	size_t report_count;
 	enum report_export export; /* then nothing of the reports' form counts */

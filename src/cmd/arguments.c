@@ -268,6 +268,27 @@ static int take_server(struct arguments *a, struct err *e)
 	return 0;
 }
 
+static bool is_report(const char *words)
+{
+	const struct report_row *rows;
+	size_t count = report_list(&rows), n = strcspn(words, ".");
+
+	for (size_t i = 0; i < count; i++)
+		if (strlen(rows[i].name) == n && !strncmp(rows[i].name, words, n))
+			return true;
+	return false;
+}
+
+/* A word behind the bundle that is no report's name, but a file's, or looks like one. */
+static bool is_bundle(const char *s)
+{
+	const char *end = strstr(s, ".tar.zst");
+
+	if (!strcmp(s, "-") || strchr(s, '/') || (end && !end[strlen(".tar.zst")]))
+		return true;
+	return !is_report(s) && access(s, F_OK) == 0;
+}
+
 static int take_bundle(struct arguments *a, struct err *e)
 {
 	int r = 0;
@@ -281,6 +302,16 @@ static int take_bundle(struct arguments *a, struct err *e)
 	a->report.bundle = a->operands[0];
 	a->report.reports = a->operands + 1;
 	a->report.report_count = a->operand_count - 1;
+	if (a->verb == VERB_REPORT && a->operand_count > 1 && is_bundle(a->operands[1])) {
+		a->report.other = a->operands[1];
+		a->report.reports++;
+		a->report.report_count--;
+	}
+	if (a->report.other && (a->report.csv || a->report.gnuplot))
+		return err_set(e, -EINVAL,
+			       "--csv and --gnuplot are made of one recording; there are two: %s "
+			       "and %s",
+			       a->report.bundle, a->report.other);
 	a->report.filters = a->filters;
 	if (a->verb == VERB_EXPORT)
 		a->report.export = (enum report_export)(a->export_format + 1);

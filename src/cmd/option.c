@@ -62,7 +62,7 @@ const struct verb_row verb_table[VERB_COUNT] = {
 		       "until its bundle is complete, and prints the path.",
 		       0, 0},
 	[VERB_REPORT] =
-		{"report", "BUNDLE [REPORT]... [OPTION]...",
+		{"report", "BUNDLE [OTHER] [REPORT]... [OPTION]...",
 		 "show what a recording says: who was fenced, when, and why",
 		 "BUNDLE is what a recorder left: a .tar.zst, the folder it was unpacked to, a "
 		 "session folder, even while it is being recorded, or - for standard input. It is "
@@ -71,6 +71,7 @@ const struct verb_row verb_table[VERB_COUNT] = {
 		 "stranger. REPORT is a name that --list-reports shows, or NAME.TABLE for one "
 		 "table "
 		 "of it; without one it is the verdict.\n"
+		 "OTHER is a second bundle: their rates and latencies are shown side by side.\n"
 		 "A TIME is -10s or +1.5s (from the trigger), 10:00:02.5 (that time of day nearest "
 		 "to the trigger), 2026-11-20T10:00:02 (UTC, or with Z or +02:00), or @1234.567 "
 		 "(the host's monotonic clock).",

@@ -276,13 +276,13 @@ static int no_such_key(const struct config_line *line, unsigned int verbs, struc
 {
 	const char *near = settable_near(verbs, line->key);
 
-	if (near)
-		return err_set(e, -EINVAL, "there is no option '%s'; did you mean '%s'?", line->key,
-			       near);
 	if (settable((1U << VERB_COUNT) - 1, line->key))
 		return err_set(e, -EINVAL, "'%s' does not belong here, but into another section%s",
 			       line->key,
 			       line->section ? " or before the first" : " ([report], [export])");
+	if (near)
+		return err_set(e, -EINVAL, "there is no option '%s'; did you mean '%s'?", line->key,
+			       near);
 	if (option_find(VERB_RECORD, line->key, strlen(line->key), 0))
 		return err_set(
 			e, -EINVAL,

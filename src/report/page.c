@@ -114,10 +114,10 @@ int page_open(const char *path, struct page *ret, struct err *e)
 /** page_rewind() - what was written is gone */
 int page_rewind(struct page *p, struct err *e)
 {
-	if (p->dir_fd < 0)
+	if (p->fd == STDOUT_FILENO)
 		return 0;
 	if (ftruncate(p->fd, 0) < 0 || lseek(p->fd, 0, SEEK_SET) < 0)
-		return fail(e, -errno, p->name);
+		return fail(e, -errno, p->name ? p->name : "a file without a name");
 	return 0;
 }
 

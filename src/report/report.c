@@ -18,6 +18,7 @@
 #include "base/log.h"
 
 #include "analysis.h"
+#include "compare.h"
 #include "export.h"
 #include "feed.h"
 #include "files.h"
@@ -326,6 +327,8 @@ static void begin_document(struct run *run)
 		.notes = &run->notes,
 		.color = c->color,
 		.columns = c->columns,
+		.from_ns = max_of(run->options.from_ns, run->recording.first_ns),
+		.to_ns = min_of(run->options.to_ns, run->recording.last_ns),
 		.clock = {.triggered = run->recording.triggered,
 			  .trigger_ns = run->recording.trigger_ns,
 			  .real = run->recording.clocks.count ? real_of_mono : NULL,
@@ -661,6 +664,39 @@ static const char *file_of(const struct report_config *c)
 	return file ? file : "-";
 }
 
+static int run_to(struct run *run, struct err *e)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int r;
+
+	run->threads = (unsigned int)min_of(max_of(cpus, 1L) - 1, (long)THREADS_MAX);
+	r = take_wishes(run, e);
+	if (r == 0)
+		r = not_usage(bundle_open_files(run->config->bundle, &run->bundle, e));
+	if (r == 0 && run->page.fd < 0)
+		r = not_usage(page_open(file_of(run->config), &run->page, e));
+	if (r == 0)
+		r = open_folders(run, e);
+	if (r == 0)
+		r = supervise(run, e);
+	bundle_free(run->bundle);
+	return r;
+}
+
+/**
+ * report_run_to() - report_run() into a file that is open
+ * @fd: a regular one, at its beginning; the caller's
+ */
+int report_run_to(const struct report_config *c, int fd, struct err *e)
+{
+	struct run run = {.config = c,
+			  .page = {.dir_fd = -1, .fd = fd},
+			  .csv = {.dir_fd = -1, .fd = -1},
+			  .gnuplot = {.dir_fd = -1, .fd = -1}};
+
+	return run_to(&run, e);
+}
+
 /**
  * report_run() - make reports and print them
  * @c: borrowed
@@ -677,19 +713,11 @@ int report_run(const struct report_config *c, struct err *e)
 			  .page = {.dir_fd = -1, .fd = -1},
 			  .csv = {.dir_fd = -1, .fd = -1},
 			  .gnuplot = {.dir_fd = -1, .fd = -1}};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int r;
 
-	run.threads = (unsigned int)min_of(max_of(cpus, 1L) - 1, (long)THREADS_MAX);
-	r = take_wishes(&run, e);
-	if (r == 0)
-		r = not_usage(bundle_open_files(c->bundle, &run.bundle, e));
-	if (r == 0)
-		r = not_usage(page_open(file_of(c), &run.page, e));
-	if (r == 0)
-		r = open_folders(&run, e);
-	if (r == 0)
-		r = supervise(&run, e);
+	if (c->other)
+		return compare_run(c, e);
+	r = run_to(&run, e);
 	if (r >= 0) {
 		int kept = not_usage(keep(&run, e));
 
@@ -698,6 +726,5 @@ int report_run(const struct report_config *c, struct err *e)
 	page_done(&run.page);
 	files_done(&run.csv);
 	files_done(&run.gnuplot);
-	bundle_free(run.bundle);
 	return r;
 }

@@ -37,6 +37,7 @@ struct view_settings {
 	bool color;
 	unsigned int columns; /* of the terminal; 0: lines may be of any length */
 	struct view_clock clock;
+	uint64_t from_ns, to_ns; /* JSON: what is covered; both 0: not known */
 	/* HTML: for the list of contents, and what is known to be true of the whole document when
 	 * its first report ends: @notes's notes. Borrowed until view_end(). */
 	const char *title; /* of the window; NULL: none */

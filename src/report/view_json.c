@@ -180,17 +180,48 @@ static void report_end(struct view *v, bool complete, const char *const *notes, 
 	json_object_end(w);
 }
 
+static void put_moment(struct view *v, const char *name, uint64_t mono_ns)
+{
+	CLEANUP(text_free) struct text key = {0}, utc = {0};
+	uint64_t real_ns;
+
+	text_printf(&key, "%s_monotonic_ns", name);
+	json_kv_u64(&v->json, text_c(&key), mono_ns);
+	text_reset(&key);
+	text_printf(&key, "%s_utc", name);
+	if (view_real(v, mono_ns, &real_ns))
+		view_put_utc(&utc, real_ns);
+	json_kv_str(&v->json, text_c(&key), utc.len ? text_c(&utc) : NULL);
+	v->out->failed |= !text_ok(&key) || !text_ok(&utc);
+}
+
+/* What the reports cover, with rates and counts in mind. */
+static void put_window(struct view *v)
+{
+	const struct view_settings *s = &v->settings;
+
+	if (s->to_ns <= s->from_ns)
+		return;
+	json_key(&v->json, "window");
+	json_object(&v->json);
+	put_moment(v, "from", s->from_ns);
+	put_moment(v, "to", s->to_ns);
+	json_object_end(&v->json);
+}
+
 static void end(struct view *v, bool complete, const char *const *notes, size_t count)
 {
 	const struct view_clock *c = &v->settings.clock;
 
 	text_str(v->out, "\n");
 	json_object_end(&v->json);
-	json_key(&v->json, "trigger_monotonic_ns");
-	if (c->triggered)
-		json_u64(&v->json, c->trigger_ns);
-	else
+	put_window(v);
+	if (c->triggered) {
+		put_moment(v, "trigger", c->trigger_ns);
+	} else {
+		json_key(&v->json, "trigger_monotonic_ns");
 		json_null(&v->json);
+	}
 	json_kv_bool(&v->json, "complete", complete);
 	put_notes(&v->json, notes, count);
 	json_object_end(&v->json);

@@ -155,6 +155,9 @@ static void read_trace(struct raw *r)
 	struct err e = {0};
 	char *page;
 
+	/* Without one: as a recorder whose rings stayed empty. */
+	r->layout = (struct ringpage_layout){
+		.page_bytes = 4096, .commit_offset = 8, .commit_bytes = 8, .data_offset = 16};
 	if (!r->trace.n)
 		return;
 	if (tracedat_head_read(r->trace.bytes, r->trace.n, &r->head, &e) < 0 ||

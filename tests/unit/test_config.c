@@ -101,8 +101,8 @@ static void refuses_what_it_would_have_to_guess(void)
 static void reads_back_what_it_writes(void)
 {
 	static const char *const values[] = {
-		"any",	    "a b",	     "a'b c",  "#x",	 "a#b", "\"",  "'",   "\\",
-		"a\\.b c'", "\t\n\r",	     "\x7f",   "",	 "=",	"[x]", " a ", "a \\",
+		"any",	    "a b",	     "a'b c",  "#x",   "a#b",	 "\"",	"'",   "\\",
+		"a\\.b c'", "\t\n\r",	     "\x7f",   "",     "=",	 "[x]", " a ", "a \\",
 		"\"'\\",    "\xc3\xa4 \xff", "x\\x41", "a\tb", "a'\\n b"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {

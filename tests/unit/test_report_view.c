@@ -156,7 +156,9 @@ static void json_is_raw(void)
 		  "\"rate\":null,\"share\":null,\"took_ns\":null,\"off_ns\":null,"
 		  "\"size_bytes\":null,\"rid\":null},"
 		  "\"left_out\":7,\"notes\":[\"A note.\"]}},\"complete\":true,\"notes\":[]}\n"
-		  "},\"trigger_monotonic_ns\":100000000000,\"complete\":true,\"notes\":[]}\n");
+		  "},\"trigger_monotonic_ns\":100000000000,"
+		  "\"trigger_utc\":\"2026-11-20T10:00:00.000000000Z\",\"complete\":true,\"notes\":["
+		  "]}\n");
 }
 
 /* Durations. */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Two recordings side by side. */
+#ifndef REPORT_COMPARE_H
+#define REPORT_COMPARE_H
+
+#include "report/report.h"
+
+/* As report_run(), for a configuration that has .other. */
+int compare_run(const struct report_config *c, struct err *e);
+
+/* report.c: reports to a descriptor, which a failed try is rewound and cut of. */
+int report_run_to(const struct report_config *c, int fd, struct err *e);
+
+#endif

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""`report A B`: two captures of conversations that are made here, whose every figure is known, side by side.
+
+    test_compare.py PROGRAM RAW_BUNDLE
+
+A lasts ten seconds: 10 GET_ROOTS that take 1 ms, 20 STATFS that take 2 ms, 4 of them answered with an error.
+B lasts five: 20 GET_ROOTS that take 3 ms, 10 STATFS that take 2 ms, and 5 GET_LAST_SEQ."""
+import csv
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+PROGRAM, RAW_BUNDLE = map(os.path.abspath, sys.argv[1:])
+os.environ["SCOUTFS_TRACE_NO_CONFIG"] = "yes"
+passed = failed = 0
+T0 = 1_790_000_000 * 10**9  # of the first packet, in a whole second
+MS = 10**6
+LACKS = 4  # the exit status: these recordings have no trace events, and that is said
+CLIENT, SERVER = (bytes([10, 0, 0, 1]), 40000), (bytes([10, 0, 0, 2]), 5000)
+DATA = {5: 72, 18: 56, 6: 8}  # GET_ROOTS, STATFS, GET_LAST_SEQ: bytes of an answer; a request has none
+
+
+def check(name, good, more=""):
+    global passed, failed
+    passed += bool(good)
+    failed += not good
+    print(("ok" if good else "not ok") + f" {passed + failed} - {name}")
+    if not good and more != "":
+        print("\n".join("# " + line for line in str(more).split("\n")[:20]))
+
+
+# ---- captures ----
+
+class Flow:
+    def __init__(self):
+        self.packets, self.next, self.sent = [], {CLIENT: 1000, SERVER: 5000}, {CLIENT: 0, SERVER: 0}
+
+    def packet(self, ns, source, flags, payload=b""):
+        to = SERVER if source == CLIENT else CLIENT
+        tcp = struct.pack(">HHIIBBHHH", source[1], to[1], self.next[source], self.next[to], 0x50, flags, 65535, 0, 0)
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0, 64, 6, 0, source[0], to[0])
+        self.next[source] += len(payload) + (1 if flags & 2 else 0)
+        self.packets.append((ns, ip + tcp + payload))
+
+    def message(self, ns, source, ident, command, response=False, error=0):
+        self.sent[source] += 1
+        size = DATA[command] if response and not error else 0
+        self.packet(ns, source, 0x18, struct.pack("<QQQHBBB3x", self.sent[source], 0, ident, size, command, response, error) + bytes(size))
+
+
+def capture(path, seconds, calls):
+    """@calls: (command, how many, ns each, how many of them fail); evenly, in order of time."""
+    flow, todo, ident = Flow(), [], 0
+    flow.packet(T0, CLIENT, 2)
+    flow.packet(T0 + 1000, SERVER, 0x12)
+    flow.packet(T0 + 2000, CLIENT, 0x10)
+    for which, (command, count, took, errors) in enumerate(calls):
+        for i in range(count):
+            ident += 1
+            at = T0 + 100 * MS + which * 10 * MS + i * seconds * 900 * MS // count
+            todo += [(at, CLIENT, ident, command, False, 0), (at + took, SERVER, ident, command, True, 1 if i < errors else 0)]
+    for one in sorted(todo):
+        flow.message(*one)
+    flow.packet(T0 + seconds * 10**9, CLIENT, 0x10)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 101))  # ns, raw IP
+        for ns, packet in flow.packets:
+            f.write(struct.pack("<IIII", ns // 10**9, ns % 10**9, len(packet), len(packet)) + packet)
+
+
+def bundle(work, name, seconds, calls):
+    pcap, path = f"{work}/{name}.pcap", f"{work}/{name}.tar.zst"
+    capture(pcap, seconds, calls)
+    os.mkdir(work + "/raw")
+    made = subprocess.run([RAW_BUNDLE, "--output", work + "/raw", "--pcap", pcap, "--real-minus-mono", str(T0 - 10**12), "--server",
+                           "10.0.0.2:5000"], capture_output=True, text=True, check=True).stdout.strip()
+    os.rename(made, path)
+    subprocess.run(["rm", "-r", work + "/raw"], check=True)
+    return path
+
+
+def report(*words, cwd=None):
+    return subprocess.run([PROGRAM, "report", *words], capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL)
+
+
+def tables(*words):
+    done = report(*words, "--json", "--limit", "0")
+    if done.returncode != LACKS:
+        print("# " + done.stderr)
+    return {f"{r}.{t}": v for r, made in json.loads(done.stdout)["reports"].items() for t, v in made["tables"].items()}
+
+
+def row(table, **names):
+    found = [r for r in table["rows"] if all(r[k] == v for k, v in names.items())]
+    return found[0] if len(found) == 1 else found
+
+
+def near(a, b):
+    return a is not None and abs(a - b) <= 1e-9 * max(1, abs(b))
+
+
+def is_row(r, a, b, change, factor, suffix=""):
+    return all((r[k] is None) if v is None else near(r[k], v)
+               for k, v in (("a" + suffix, a), ("b" + suffix, b), ("change_percent", change), ("factor", factor)))
+
+
+with tempfile.TemporaryDirectory() as work:
+    a = bundle(work, "before", 10, [(5, 10, 1 * MS, 0), (18, 20, 2 * MS, 4)])
+    b = bundle(work, "after", 5, [(5, 20, 3 * MS, 0), (18, 10, 2 * MS, 0), (6, 5, 1 * MS, 0)])
+
+    t = tables(a, b)
+    head = t["compare.recordings"]["rows"]
+    check("both are told apart, with what each covers",
+          [(r["recording"], r["bundle"], r["covered_ns"]) for r in head] == [("A", a, 10 * 10**9), ("B", b, 5 * 10**9)], head)
+    rates = t["rates.messages_avg_per_s"]
+    check("a rate that is four times as high", is_row(row(rates, message="GET_ROOTS", kind="request"), 1, 4, 300, 4), rates["rows"])
+    check("a rate that is the same, of half as much in half the time", is_row(row(rates, message="STATFS", kind="response"), 2, 2, 0, 1), rates["rows"])
+    check("what is in B alone has no change", is_row(row(rates, message="GET_LAST_SEQ", kind="request"), None, 1, None, None), rates["rows"])
+    check("what differs most comes first, what does not last",
+          [r["message"] for r in rates["rows"]] == ["GET_ROOTS"] * 2 + ["GET_LAST_SEQ"] * 2 + ["STATFS"] * 2, rates["rows"])
+    count = t["rpc.latency_count"]
+    check("counts are told a second", is_row(row(count, command="GET_ROOTS"), 1, 4, 300, 4) and count["columns"][-4]["type"] == "rate", count)
+    most = t["rpc.latency_max_ns"]
+    check("a latency three times as long", is_row(row(most, command="GET_ROOTS"), MS, 3 * MS, 200, 3, "_ns"), most["rows"])
+    check("a latency that is the same", is_row(row(most, command="STATFS"), 2 * MS, 2 * MS, 0, 1, "_ns"), most["rows"])
+    errors = t["rpc.errors_count"]
+    check("failures that are gone", is_row(row(errors, command="STATFS"), 0.4, None, None, None), errors["rows"])
+
+    t = tables(b, a)
+    check("the other way round it is the inverse", is_row(row(t["rpc.latency_max_ns"], command="GET_ROOTS"), 3 * MS, MS, -200 / 3, 1 / 3, "_ns"),
+          t["rpc.latency_max_ns"]["rows"])
+    t = tables(a, a)
+    same = [r for v in t.values() for r in v["rows"] if "factor" in r]
+    check("a recording beside itself: every factor is 1", len(same) > 10 and all(r["factor"] == 1 and r["change_percent"] == 0 for r in same), same)
+    t = tables(a, b, "rpc.latency")
+    check("of a table that is named every figure is shown",
+          {"min_ns", "avg_ns", "p50_ns", "p99_ns", "max_ns", "stdev_ns", "count"} == {n[len("rpc.latency_"):] for n in t if n.startswith("rpc.")}, list(t))
+    # GET_ROOTS at 100 + i * 900 ms: three begin in [0 s, 2 s] of A; of B's at 100 + i * 225 ms, nine.
+    t = tables(a, b, "rates", "--to", "2026-09-21T14:13:22Z", "--from", "2026-09-21T14:13:20Z")
+    r = row(t["rates.messages_avg_per_s"], message="GET_ROOTS", kind="request")
+    check("a window is of both", is_row(r, 1.5, 4.5, 200, 3) and all(h["covered_ns"] == 2 * 10**9 for h in t["compare.recordings"]["rows"]), r)
+
+    # A list of single requests has no row twice by its ids, or no names at all: said, or compared, but no failure.
+    done = report(a, b, "rpc.slowest", "about", "verdict", "loss")
+    check("reports that are no figures do no harm", done.returncode == LACKS and "What is compared" in done.stdout and
+          "The table 'slowest' has nothing that tells its rows apart" in done.stdout and "The report 'about' has no figures" in done.stdout, done)
+
+    # Views.
+    done = report(a, b, "--limit", "1")
+    check("text: the limit leaves the greatest differences", done.returncode == LACKS and "and 5 more" in done.stdout and "4.00" in done.stdout, done.stdout)
+    done = report(a, b, "rates.messages", "--format", "csv")
+    parts = done.stdout.split("# rates.messages_avg_per_s\n")
+    rows = list(csv.DictReader(io.StringIO(parts[-1].split("\n\n")[0].split("\n#")[0])))
+    check("csv: the same figures", len(parts) == 2 and any(r["message"] == "GET_ROOTS" and float(r["factor"]) == 4 for r in rows), done.stdout)
+    page = work + "/page.html"
+    done = report(a, b, "--html", page)
+    text = open(page).read() if os.path.exists(page) else ""
+    check("html: a page with both names and the tables", done.returncode == LACKS and done.stdout == "" and a in text and b in text and
+          "From request to answer: max" in text and text.rstrip().endswith("</html>"), done)
+
+    # What is a bundle.
+    done = report(a, b + ".not")
+    check("a second bundle that is not there is named", done.returncode == 1 and b + ".not" in done.stderr and done.stdout == "", done)
+    with open(work + "/garbage.tar.zst", "wb") as f:
+        f.write(b"no bundle at all" * 100)
+    done = report(a, work + "/garbage.tar.zst", "--html", work + "/none.html")
+    check("a second bundle that is none is named, and no page made",
+          done.returncode == 1 and "garbage.tar.zst" in done.stderr and not os.path.exists(work + "/none.html"), done)
+    with open(work + "/rpc", "wb") as f:
+        f.write(open(b, "rb").read())
+    done = report(a, "rpc", cwd=work)
+    check("the name of a report is a report, also where a file is called so", done.returncode == LACKS and "What is compared" not in done.stdout and
+          "From request to answer\n" in done.stdout, done)
+    done = report(a, "./rpc", cwd=work)
+    check("with its folder it is a file", done.returncode == LACKS and "What is compared" in done.stdout, done)
+    done = report("before.tar.zst", "after.tar.zst", cwd=work)
+    check("a file without a folder in its name is a bundle too", done.returncode == LACKS and "What is compared" in done.stdout, done)
+    done = report(a, "rcp")
+    check("a misspelt report is not taken for a bundle", done.returncode == 2 and "did you mean 'rpc'" in done.stderr, done)
+    done = report("-", "-")
+    check("standard input is one bundle, not two", done.returncode == 2 and "only one" in done.stderr, done)
+
+print(f"1..{passed + failed}")
+sys.exit(failed > 0)
