@@ -122,9 +122,8 @@ static bool hex_number(const char *s, size_t n, uint64_t *ret)
 /* A whole number, one with decimals, or 0x and hexadecimal digits; nothing else in the word. */
 static bool number(struct word w, struct counter *ret)
 {
-	double fraction = 0, unit = 1;
-	size_t i = 0, digits = 0;
-	uint64_t v = 0;
+	uint64_t v = 0, fraction = 0, unit = 1;
+	size_t i, digits = 0;
 
 	*ret = (struct counter){0};
 	if (hex_number(w.s, w.n, &ret->u)) {
@@ -138,14 +137,19 @@ static bool number(struct word w, struct counter *ret)
 			return false;
 	if (digits && i + 1 < w.n && w.s[i] == '.') {
 		ret->real = true;
-		for (i++; i < w.n && w.s[i] >= '0' && w.s[i] <= '9'; i++)
-			fraction += (w.s[i] - '0') * (unit /= 10);
+		for (i++; i < w.n && w.s[i] >= '0' && w.s[i] <= '9'; i++) {
+			/* Beyond what a double tells apart. */
+			if (unit >= UINT64_C(1000000000000000))
+				continue;
+			fraction = fraction * 10 + (uint64_t)(w.s[i] - '0');
+			unit *= 10;
+		}
 	}
 	if (!digits || i < w.n)
 		return false;
 	ret->negative &= v > 0 || fraction > 0;
 	ret->u = ret->real ? 0 : v;
-	ret->d = ((double)v + fraction) * (ret->negative ? -1 : 1);
+	ret->d = ((double)v + (double)fraction / (double)unit) * (ret->negative ? -1 : 1);
 	return true;
 }
 
