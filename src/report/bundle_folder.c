@@ -570,6 +570,8 @@ static int index_session(struct bundle *b, struct err *e)
 		r = add_stream_member(b, "packets.pcap", "packets-head", e);
 	if (r == 0)
 		r = add_stream_member(b, "clocks.csv", "clocks-head", e);
+	if (r == 0)
+		r = bundle_session_series(b, e);
 	return r == 0 ? add_trace_member(b, e) : r;
 }
 
@@ -727,8 +729,9 @@ int bundle_session_close(struct bundle *b, struct err *e)
 	if (r < 0 || !m || b->data[m - b->members].extent_count != 2)
 		return r;
 	x = &b->extents[b->data[m - b->members].extent];
+	x[1].at = b->made.len;
 	r = make_tail(b, doc ? json_get(json_get(json_root(doc), "sources"), "ftrace") : NULL,
 		      x[0].bytes, e);
-	x[1].bytes = b->made.len;
+	x[1].bytes = b->made.len - x[1].at;
 	return r;
 }

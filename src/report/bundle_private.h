@@ -123,7 +123,7 @@ struct bundle {
 	struct text tail; /* spool/tail, as it was when the folder was opened */
 	struct bundle_piece *pieces;
 	size_t piece_count, piece_room;
-	struct text made; /* of a session: the second part of trace.dat */
+	struct text made; /* of a session: heads of series, the second part of trace.dat */
 };
 
 /* What a walk over chunk headers keeps of its own speed. */
@@ -166,6 +166,7 @@ int bundle_folder_index(struct bundle *b, struct err *e);
 bool bundle_is_top_file(const char *name);
 int bundle_session_manifest(struct bundle *b, const struct json_value *facts, struct err *e);
 int bundle_session_close(struct bundle *b, struct err *e);
+int bundle_session_series(struct bundle *b, struct err *e);
 void bundle_temp_open(struct bundle *b);
 int bundle_tar_index(struct bundle *b, struct err *e);
 

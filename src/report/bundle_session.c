@@ -6,7 +6,10 @@
  */
 #include "bundle_private.h"
 
+#include "format/series.h"
+
 #define JOURNAL_MAX (64 * MIB)
+#define SESSION_FACTS_MAX (4 * MIB)
 #define SUSPECTS_MAX 1000
 #define GAPS_MAX 4096
 #define LOSS_BYTES 512 /* a place of the ledger: spool.h, SPOOL_LOSS_BYTES */
@@ -81,7 +84,7 @@ static void write_gap(struct json_writer *w, const struct json_value *v)
 }
 
 static void write_source(struct json_writer *w, const struct bundle *b, const char *name,
-			 enum chunk_stream kind, const struct text *losses)
+			 enum chunk_stream kind, uint32_t id, const struct text *losses)
 {
 	uint64_t records = 0, lost = 0, first = 0, last = 0;
 	bool more = false;
@@ -112,7 +115,7 @@ static void write_source(struct json_writer *w, const struct bundle *b, const ch
 	for (size_t i = 0; i < b->stream_count; i++) {
 		const struct bundle_stream *s = &b->streams[i];
 
-		if (s->kind != kind || !s->count)
+		if (s->kind != kind || !s->count || (kind == CHUNK_SERIES && s->id != id))
 			continue;
 		first = records ? min_of(first, s->first_ns) : s->first_ns;
 		last = max_of(last, s->last_ns);
@@ -126,18 +129,79 @@ static void write_source(struct json_writer *w, const struct bundle *b, const ch
 	json_object_end(w);
 }
 
-static void write_sources(struct json_writer *w, const struct bundle *b)
+/* The first of the series that the recorder was to sample; NULL: none. */
+static const struct json_value *series_list(const struct json_value *facts)
+{
+	const struct json_value *list =
+		json_get(json_get(json_get(facts, "sources"), "series"), "list");
+
+	return list ? list->child : NULL;
+}
+
+static int add_series(struct bundle *b, const struct json_value *v, struct err *e)
+{
+	const char *member = json_get_str(v, "member", "");
+	uint64_t id = json_get_u64(v, "id", 0);
+	const struct bundle_stream_list *s =
+		id <= BUNDLE_SERIES_MAX ? bundle_list_find(b, CHUNK_SERIES, (uint32_t)id) : NULL;
+	struct bundle_extent head = {.form = EXTENT_MEMORY, .at = b->made.len};
+	char name[SERIES_NAME_MAX + 1];
+	int r;
+
+	if (!s || !s->pub.count || bundle_stream_of(member) != CHUNK_SERIES)
+		return 0;
+	(void)snprintf(name, sizeof(name), "%.*s",
+		       (int)(strlen(member) - strlen(SERIES_FOLDER) - strlen(".txt")),
+		       member + strlen(SERIES_FOLDER));
+	r = bundle_add_member(b, member, BUNDLE_BYTES_UNKNOWN, e);
+	if (r <= 0)
+		return r;
+	b->data[b->member_count - 1].stream_id = (uint32_t)id;
+	series_head_write(name, json_get_u64(v, "interval_ns", 0), &b->made);
+	if (!text_ok(&b->made))
+		return err_nomem(e);
+	head.bytes = b->made.len - head.at;
+	return bundle_add_extent(b, head, e);
+}
+
+/**
+ * bundle_session_series() - the series of a session as members
+ *
+ * Called when the chunks are known; the heads of the members are made.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int bundle_session_series(struct bundle *b, struct err *e)
+{
+	CLEANUP(json_doc_freep) struct json_doc *doc = NULL;
+	CLEANUP(text_free) struct text text = {0};
+	int r = 0;
+
+	/* What is wrong with it is told when the rest of it is needed. */
+	if (bundle_member_load(b, "session.json", SESSION_FACTS_MAX, &text, NULL) < 0 ||
+	    json_parse(text_c(&text), text.len, &doc, NULL) < 0)
+		return 0;
+	for (const struct json_value *v = series_list(json_root(doc)); v && r >= 0; v = v->next)
+		r = add_series(b, v, e);
+	return min_of(r, 0);
+}
+
+static void write_sources(struct json_writer *w, const struct bundle *b,
+			  const struct json_value *facts)
 {
 	CLEANUP(text_free) struct text losses = {0};
 
 	(void)bundle_member_load(b, "losses", JOURNAL_MAX, &losses, NULL);
 	json_key(w, "sources");
 	json_array(w);
-	write_source(w, b, "ftrace", CHUNK_RING, &losses);
-	write_source(w, b, "packets", CHUNK_PACKETS, &losses);
-	write_source(w, b, "kmsg", CHUNK_KMSG, &losses);
-	write_source(w, b, "clocks", CHUNK_CLOCKS, &losses);
-	write_source(w, b, "spool", 0, &losses);
+	write_source(w, b, "ftrace", CHUNK_RING, 0, &losses);
+	write_source(w, b, "packets", CHUNK_PACKETS, 0, &losses);
+	write_source(w, b, "kmsg", CHUNK_KMSG, 0, &losses);
+	write_source(w, b, "clocks", CHUNK_CLOCKS, 0, &losses);
+	for (const struct json_value *v = series_list(facts); v; v = v->next)
+		write_source(w, b, json_get_str(v, "name", "?"), CHUNK_SERIES,
+			     (uint32_t)json_get_u64(v, "id", 0), &losses);
+	write_source(w, b, "spool", 0, 0, &losses);
 	json_array_end(w);
 }
 
@@ -174,7 +238,7 @@ int bundle_session_manifest(struct bundle *b, const struct json_value *facts, st
 		copy_lines(&w, journal.s, journal.len, "anchor", false);
 	json_array_end(&w);
 	json_object_end(&w);
-	write_sources(&w, b);
+	write_sources(&w, b, facts);
 	json_object_end(&w);
 	if (!text_ok(&out))
 		return err_nomem(e);
