@@ -384,6 +384,7 @@
 		input.name = "counter";
 		input.placeholder = "find a counter";
 		input.setAttribute("aria-label", "Find a counter");
+		choice.name = "choice";
 		choice.setAttribute("aria-label", "Counter");
 		const fill = () => {
 			const words = input.value.toLowerCase().split(/\s+/).filter((w) => w);
