@@ -6,11 +6,13 @@
  *
  *	raw_bundle --output DIR [--trace FILE --trace-minus-mono NS] [--pcap FILE]
  *		[--kmsg FILE --kmsg-minus-mono NS] --real-minus-mono NS [--server IP:PORT]
- *		[--trigger NAME=WORDS] [--repeat N] [--sysfs FILE]
+ *		[--trigger NAME=WORDS] [--trigger-at NS] [--repeat N] [--series NAME=FILE]...
+ *		[--keep]
  *
  * The offsets place the captures' clocks on CLOCK_MONOTONIC. --trigger: the first kernel-log line
- * with these words ended it. --repeat: all of it N times, one after another in time. Prints the
- * bundle's path.
+ * with these words ended it. --repeat: all of it N times, one after another in time. --series:
+ *samples as a bundle's member has them. --keep: leave the session folder that the bundle was made
+ *of. Prints the bundle's path.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +26,7 @@
 #include "format/pcapfile.h"
 #include "format/ringpage.h"
 #include "format/segment.h"
+#include "format/series.h"
 #include "format/tracedat.h"
 
 #include "finish.h"
@@ -33,6 +36,7 @@
 
 #define GAP_NS NSEC_PER_SEC /* between repetitions */
 #define CPUS_MAX 256
+#define SERIES_MOST 32
 #define SUFFIX "golden"
 
 static const struct option longopts[] = {{"output", 1, NULL, 'o'},
@@ -45,6 +49,9 @@ static const struct option longopts[] = {{"output", 1, NULL, 'o'},
 					 {"server", 1, NULL, 's'},
 					 {"trigger", 1, NULL, 'g'},
 					 {"repeat", 1, NULL, 'n'},
+					 {"series", 1, NULL, 'S'},
+					 {"trigger-at", 1, NULL, 'A'},
+					 {"keep", 0, NULL, 'Z'},
 					 {NULL, 0, NULL, 0}};
 
 struct file {
@@ -69,6 +76,14 @@ struct raw {
 	uint64_t trigger_ns;
 	char trigger_text[512];
 	uint64_t records[CHUNK_CLOCKS + 1];
+	struct {
+		char *name;
+		struct file text; /* as the member is, with its head */
+		struct series_head head;
+		uint64_t samples;
+	} series[SERIES_MOST];
+	size_t series_count;
+	bool keep; /* the session folder */
 };
 
 __attribute__((noreturn)) static void die(const char *what, const struct err *e)
@@ -93,6 +108,21 @@ static struct file map_file(const char *path)
 		die(path, NULL);
 	(void)close(fd);
 	return (struct file){p, (size_t)st.st_size};
+}
+
+static void add_series(struct raw *r, char *spec)
+{
+	char *equals = strchr(spec, '=');
+
+	if (!equals || r->series_count == SERIES_MOST)
+		die(spec, NULL);
+	*equals = '\0';
+	r->series[r->series_count].name = spec;
+	r->series[r->series_count].text = map_file(equals + 1);
+	if (!series_head_parse(r->series[r->series_count].text.bytes,
+			       r->series[r->series_count].text.n, &r->series[r->series_count].head))
+		die(equals + 1, NULL);
+	r->series_count++;
 }
 
 static void options(int argc, char *argv[], struct raw *r)
@@ -128,6 +158,15 @@ static void options(int argc, char *argv[], struct raw *r)
 			r->words = strchr(optarg, '=');
 			if (r->words)
 				*r->words++ = '\0';
+			break;
+		case 'S':
+			add_series(r, optarg);
+			break;
+		case 'A':
+			r->trigger_ns = strtoull(optarg, NULL, 10);
+			break;
+		case 'Z':
+			r->keep = true;
 			break;
 		case 'n':
 			r->repeat = strtoull(optarg, NULL, 10);
@@ -198,6 +237,14 @@ static void survey(struct raw *r)
 			spread(r, info.last_ns - (uint64_t)r->trace_offset);
 		}
 	}
+	for (size_t i = 0; i < r->series_count; i++) {
+		struct series_sample sample;
+		struct series_walk w;
+
+		series_walk_begin(&w, r->series[i].text.bytes, r->series[i].text.n);
+		while (series_next_sample(&w, &sample) > 0)
+			spread(r, sample.mono_ns);
+	}
 	pcapfile_feed(&pcap, r->pcap.bytes, r->pcap.n);
 	while (r->pcap.n && pcapfile_next(&pcap, &packet, NULL) == 1)
 		spread(r, packet.real_ns - (uint64_t)r->real_offset);
@@ -212,6 +259,28 @@ static void save(const struct raw *r, const char *name, const void *bytes, size_
 
 	if (file_save_at(r->dir_fd, name, bytes, n, &e) < 0)
 		die(name, &e);
+}
+
+static void series_facts(const struct raw *r, struct json_writer *w)
+{
+	char name[64], member[64];
+
+	json_key(w, "series");
+	json_object(w);
+	json_key(w, "list");
+	json_array(w);
+	for (size_t i = 0; i < r->series_count; i++) {
+		(void)snprintf(name, sizeof(name), "series/%s", r->series[i].name);
+		(void)snprintf(member, sizeof(member), "series/%s.txt", r->series[i].name);
+		json_object(w);
+		json_kv_str(w, "name", name);
+		json_kv_str(w, "member", member);
+		json_kv_u64(w, "id", i + 1);
+		json_kv_u64(w, "interval_ns", r->series[i].head.interval_ns);
+		json_object_end(w);
+	}
+	json_array_end(w);
+	json_object_end(w);
 }
 
 static void save_facts(const struct raw *r)
@@ -254,7 +323,7 @@ static void save_facts(const struct raw *r)
 	json_object(&w);
 	json_key(&w, "ftrace");
 	json_object(&w);
-	json_kv_u64(&w, "cpus", r->tail.cpus);
+	json_kv_u64(&w, "cpus", max_of(r->tail.cpus, 1u));
 	json_kv_u64(&w, "page_bytes", r->layout.page_bytes);
 	json_kv_u64(&w, "commit_offset", r->layout.commit_offset);
 	json_kv_u64(&w, "commit_bytes", r->layout.commit_bytes);
@@ -269,6 +338,8 @@ static void save_facts(const struct raw *r)
 		json_object(&w);
 		json_object_end(&w);
 	}
+	if (r->series_count)
+		series_facts(r, &w);
 	json_object_end(&w);
 	json_object_end(&w);
 	text_str(&facts, "\n");
@@ -418,6 +489,28 @@ static void feed_clocks(struct raw *r, struct spool_stream *st, uint64_t shift)
 	}
 }
 
+/* Each sample, whole, as the recorder appends them. */
+static void feed_series(struct raw *r, size_t i, struct spool_stream *st, uint64_t shift)
+{
+	struct series_sample sample;
+	struct series_section section;
+	struct series_walk w;
+
+	series_walk_begin(&w, r->series[i].text.bytes, r->series[i].text.n);
+	while (series_next_sample(&w, &sample) > 0) {
+		CLEANUP(text_free) struct text bytes = {0};
+		const char *body = w.at;
+
+		while (series_next_section(&w, &section) > 0)
+			;
+		series_sample_write(sample.mono_ns + shift, sample.took_ns, sample.sections,
+				    &bytes);
+		text_add(&bytes, body, (size_t)(w.at - body));
+		append(st, bytes.s, bytes.len, sample.mono_ns + shift, sample.mono_ns + shift, 1);
+		r->series[i].samples++;
+	}
+}
+
 static void journal_end(const struct raw *r, uint64_t end_ns)
 {
 	CLEANUP(text_free) struct text line = {0};
@@ -460,6 +553,7 @@ static void journal_end(const struct raw *r, uint64_t end_ns)
 static void record(struct raw *r)
 {
 	struct spool_stream *cpus[CPUS_MAX] = {0}, *log = NULL, *packets = NULL, *clocks = NULL;
+	struct spool_stream *series[SERIES_MOST] = {0};
 	uint64_t step = r->last_ns - r->first_ns + GAP_NS;
 	struct err e = {0};
 
@@ -467,12 +561,17 @@ static void record(struct raw *r)
 					      .limit_bytes = 64 * GIB,
 					      .lag_ns = NSEC_PER_SEC,
 					      .memory_bytes = 64 * MIB,
-					      .streams = r->tail.cpus + 3,
+					      .streams = r->tail.cpus + 3 +
+							 (unsigned int)r->series_count,
 					      .resume = true},
 		       &r->spool, &e) < 0)
 		die("spool", &e);
 	for (uint32_t i = 0; i < r->tail.cpus; i++)
 		if (spool_stream_add(r->spool, CHUNK_RING, i, &r->layout, &cpus[i], &e) < 0)
+			die("spool", &e);
+	for (size_t i = 0; i < r->series_count; i++)
+		if (spool_stream_add(r->spool, CHUNK_SERIES, (uint32_t)i + 1, NULL, &series[i],
+				     &e) < 0)
 			die("spool", &e);
 	if (spool_stream_add(r->spool, CHUNK_KMSG, 0, NULL, &log, &e) < 0 ||
 	    spool_stream_add(r->spool, CHUNK_PACKETS, 0, NULL, &packets, &e) < 0 ||
@@ -485,6 +584,8 @@ static void record(struct raw *r)
 		feed_packets(r, packets, i * step);
 		feed_log(r, log, i * step);
 		feed_clocks(r, clocks, i * step);
+		for (size_t k = 0; k < r->series_count; k++)
+			feed_series(r, k, series[k], i * step);
 	}
 	if (r->tail.cmdlines.n)
 		spool_comms(r->spool, r->tail.cmdlines.s, r->tail.cmdlines.n);
@@ -510,7 +611,7 @@ int main(int argc, char *argv[])
 					   .output_dir = r.output},
 		   &result, &e) < 0)
 		die("finish", &e);
-	if (file_remove_tree_at(AT_FDCWD, r.path, &e) < 0)
+	if (!r.keep && file_remove_tree_at(AT_FDCWD, r.path, &e) < 0)
 		die(r.path, &e);
 	puts(result.bundle);
 	text_free(&result.json);

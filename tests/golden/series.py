@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""series.py make|figures|real|csv|damage PROGRAM RAW_BUNDLE WORK DATA: reports of series beside sums done here.
+
+make     the bundles: made up, whose figures are known by arithmetic, and of counters of the real module
+figures  `report series` of what was made up, from the bundle, unpacked, packed again, and the session folder
+real     the same of the real counters, beside Python on the files themselves
+csv      --csv, as it was, as deltas and as rates
+damage   what is unreadable, odd or hostile
+"""
+import csv
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+what, program, raw_bundle, work, data = sys.argv[1:]
+S = 10 ** 9
+START, TRIGGER, REAL = 1000 * S, 1060 * S + S // 2, 1795172415 * S
+faults = []
+
+
+def check(name, got, want):
+    if got != want:
+        faults.append("%s: %r, not %r" % (name, got, want))
+
+
+def near(name, got, want):
+    if got is None or want is None or not math.isclose(got, want, rel_tol=1e-9, abs_tol=1e-9):
+        faults.append("%s: %r, not %r" % (name, got, want))
+
+
+# ---- what is made up: each counter is a function of the sample's number ----
+
+def at(i):
+    """When sample i was taken: a second apart, a little late now and then."""
+    return START + i * S + (i % 3) * 1000
+
+
+MISSING = {40, 41}
+VMSTAT = {
+    "pgfault": lambda i: 1000 + 10 * i + (900 * (i - 58) if i > 58 else 0),
+    "nr_free_pages": lambda i: 500 - i % 7,
+    "wraps32": lambda i: (2 ** 32 - 50 + 3 * i) % 2 ** 32,
+    "wraps64": lambda i: (2 ** 64 - 1000 + 77 * i) % 2 ** 64,
+    "begins_again": lambda i: 100 + i if i < 50 else i - 50,
+    "steps_back": lambda i: 100000 + 10 * i - (25 if i == 20 else 0),
+    "late": lambda i: i * i if i >= 30 else None,
+    "never": lambda i: 7,
+    "big": lambda i: 2 ** 60 + i,
+}
+PLAIN = {"rises": lambda i: 3 * i, "falls": lambda i: 50 - i % 4, "=cmd": lambda i: 5 * i, "real": lambda i: i / 4}
+
+
+def lines(counters, i):
+    return "".join("%s %s\n" % (k, f(i)) for k, f in counters.items() if f(i) is not None)
+
+
+def member(name, every, samples):
+    out = b"# scoutfs-trace series 1 %s every %s s\n" % (name.encode(), every.encode())
+    for ns, sections in samples:
+        out += b"@ %d 5000 %d\n" % (ns, len(sections))
+        for path, text in sections:
+            if text is None:
+                out += b"! ENOENT 0 %s\n" % path.encode()
+            else:
+                out += b"= %d %s\n%s\n" % (len(text.encode()), path.encode(), text.encode())
+    with open(os.path.join(work, name + ".txt"), "wb") as f:
+        f.write(out)
+    return "--series", "%s=%s" % (name, f.name)
+
+
+def made_up():
+    vmstat = [(at(i), [("/proc/vmstat", lines(VMSTAT, i))]) for i in range(100) if i not in MISSING]
+    two = [(START + 10 * i * S, [("/srv/x/a", lines(PLAIN, i)), ("/srv/x/b", None if i == 4 else lines(PLAIN, 2 * i))])
+           for i in range(10)]
+    return [*member("vmstat", "1", vmstat), *member("two", "10", two)]
+
+
+def bundle(name, *args):
+    out = subprocess.run([raw_bundle, "--output", work, "--real-minus-mono", str(REAL), *args], check=True,
+                         capture_output=True, text=True).stdout.strip()
+    os.rename(out, os.path.join(work, name + ".tar.zst"))
+
+
+def real_samples():
+    """Of each mount, by index.txt: [(ns, {mount: {counter: value}})]."""
+    folder = os.path.join(work, "counters")
+    samples = []
+    with open(os.path.join(folder, "index.txt")) as f:
+        for row in f:
+            number, uptime = re.match(r"(\d+) .* uptime=([\d.]+)", row).groups()
+            mounts = {}
+            for name in sorted(n for n in os.listdir(folder) if n.startswith(number + ".")):
+                with open(os.path.join(folder, name)) as c:
+                    mounts[name[5:-9]] = dict((k, int(v)) for k, v in (r.split(":") for r in c.read().split()))
+            if mounts:
+                samples.append((round(float(uptime) * 100) * 10 ** 7 + START, mounts))
+    return samples
+
+
+def make():
+    for name in ("workload", "proc"):
+        subprocess.run("zstd -dqc %s/counters/%s.tar.zst | tar -C %s -x" % (data, name, work), shell=True, check=True)
+    args = made_up()
+    bundle("made", *args, "--trigger", "x=x", "--trigger-at", str(TRIGGER), "--keep")
+    for name in os.listdir(work):
+        if name.startswith("session."):
+            os.rename(os.path.join(work, name), os.path.join(work, "session"))
+    real = [(ns, [("/sys/fs/scoutfs/%s/counters/" % m, "".join("%s %d\n" % kv for kv in c.items()))
+                  for m, c in mounts.items()]) for ns, mounts in real_samples()]
+    proc = {"stat": "stat", "vmstat": "vmstat", "meminfo": "meminfo", "slabinfo": "slabinfo", "interrupts": "interrupts",
+            "softirqs": "softirqs"}
+    rest = []
+    for name, file in proc.items():
+        texts = [open(os.path.join(work, session, "proc", file)).read() for session in ("workload", "fence-client")]
+        rest += member(name, "4", [(START + 4 * i * S, [("/proc/" + file, t)]) for i, t in enumerate(texts)])
+    bundle("real", *member("scoutfs", "1", real), *rest)
+    shutil.rmtree(os.path.join(work, "folder"), ignore_errors=True)
+    os.mkdir(os.path.join(work, "folder"))
+    subprocess.run("zstd -dqc %s/made.tar.zst | tar -C %s/folder -x --strip-components=1" % (work, work), shell=True, check=True)
+    subprocess.run(["tar", "-C", work, "-czf", os.path.join(work, "again.tar.gz"), "folder"], check=True)
+
+
+# ---- the rules, once more ----
+
+def step(a, b, gauge):
+    """What was counted between two values, and whether it wrapped or began again."""
+    if gauge or b >= a:
+        return b - a, 0, 0
+    for bits in (32, 64):
+        if 2 ** bits > a >= 3 * 2 ** (bits - 2) and b < 2 ** (bits - 2):
+            return b + 2 ** bits - a, 1, 0
+    return (b, 0, 1) if b < a // 2 else (b - a, 0, 0)
+
+
+def expect(points, gauge):
+    """Row of the table from [(ns, value)]."""
+    row = {"samples": len(points), "first": points[0][1], "last": points[-1][1]}
+    values = [v for _, v in points]
+    if gauge:
+        return dict(row, delta=values[-1] - values[0], min=min(values), max=max(values), avg=sum(values) / len(values))
+    rates, total, wraps, resets = [], 0, 0, 0
+    for (a_ns, a), (b_ns, b) in zip(points, points[1:]):
+        delta, wrapped, reset = step(a, b, False)
+        total += delta
+        wraps += wrapped
+        resets += reset
+        rates.append((delta * S / (b_ns - a_ns), b_ns))
+    most = max(r for r, _ in rates)
+    return dict(row, delta=total, min_per_s=min(r for r, _ in rates), max_per_s=most,
+                avg_per_s=total * S / (points[-1][0] - points[0][0]),
+                max_at_ns=next(ns for r, ns in rates if r == most), resets=resets or None, wraps=wraps or None)
+
+
+def report(path, *args):
+    out = subprocess.run([program, "report", os.path.join(work, path), "series", "--format", "json", "--limit", "0", *args],
+                         capture_output=True)
+    return json.loads(out.stdout)["reports"]["series"]
+
+
+def compare(where, tables, wanted):
+    """wanted: {(series, file, counter): (points, gauge)}; every row, and no other."""
+    got = {(r["series"], r["file"] or "", r["counter"]): (t, r) for t in ("counters", "gauges") for r in tables[t]["rows"]}
+    check(where + ": names", sorted(got), sorted(wanted))
+    for key in set(got) & set(wanted):
+        points, gauge = wanted[key]
+        table, row = got[key]
+        check("%s %s: kind" % (where, key), table, "gauges" if gauge else "counters")
+        for field, value in expect(points, gauge).items():
+            if value is None or field.endswith("_ns"):
+                check("%s %s: %s" % (where, key, field), row.get(field), value)
+            else:
+                near("%s %s: %s" % (where, key, field), row.get(field), value)
+
+
+def wanted_made_up():
+    wanted = {("vmstat", "", name): ([(at(i), f(i)) for i in range(100) if i not in MISSING and f(i) is not None],
+                                     name == "nr_free_pages") for name, f in VMSTAT.items()}
+    for file, factor, left_out in (("/srv/x/a", 1, ()), ("/srv/x/b", 2, (4,))):
+        for name, f in PLAIN.items():
+            if name != "=cmd":
+                wanted["two", file, name] = ([(START + 10 * i * S, f(factor * i)) for i in range(10) if i not in left_out],
+                                             name == "falls")
+    return wanted
+
+
+def figures():
+    for form in ("made.tar.zst", "folder", "again.tar.gz", "session"):
+        tables = report(form)["tables"]
+        compare(form, tables, wanted_made_up())
+        sources = {r["series"]: r for r in tables["sources"]["rows"]}
+        check("series", sorted(sources), ["two", "vmstat"])
+        for field, want in (("samples", 98), ("missed", 2), ("every_ns", S), ("first_ns", at(0)), ("last_ns", at(99)),
+                            ("longest_ns", at(42) - at(39)), ("took_avg_ns", 5000), ("files", 1), ("unreadable", 0)):
+            check(form + " vmstat: " + field, sources["vmstat"][field], want)
+        for field, want in (("samples", 10), ("missed", 0), ("files", 2), ("unreadable", 1), ("why", "/srv/x/b: ENOENT")):
+            check(form + " two: " + field, sources["two"][field], want)
+        moved = tables["moved"]["rows"]
+        first = moved[0]
+        check("moved first", (first["series"], first["counter"]), ("vmstat", "pgfault"))
+        points = wanted_made_up()["vmstat", "", "pgfault"][0]
+        steps = [(b_ns, b - a, b_ns - a_ns) for (a_ns, a), (b_ns, b) in zip(points, points[1:])]
+        close = [s for s in steps if abs(s[0] - TRIGGER) <= 10 * S]
+        rest = [s for s in steps if abs(s[0] - TRIGGER) > 10 * S]
+        rate = [sum(d for _, d, _ in part) * S / sum(n for _, _, n in part) for part in (close, rest)]
+        near("around it", first["near"], rate[0])
+        near("else", first["rest"], rate[1])
+        near("factor", first["factor"], (max(rate) + 1) / (min(rate) + 1))
+    window = report("made.tar.zst", "--from", "-10s", "--to", "-2s")["tables"]
+    check("a window", {r["samples"] for r in window["counters"]["rows"] if r["series"] == "vmstat"}, {8})
+    check("--nonzero", [r["counter"] for r in report("made.tar.zst", "--nonzero", "--counter", "*never*")["tables"]
+                        .get("counters", {}).get("rows", [])], [])
+    chosen = report("made.tar.zst", "--counter", "two:r*", "--counter", "wraps??")["tables"]["counters"]["rows"]
+    check("--counter", [(r["file"] or "", r["counter"]) for r in chosen],
+          [("/srv/x/a", "real"), ("/srv/x/a", "rises"), ("/srv/x/b", "real"), ("/srv/x/b", "rises"), ("", "wraps32"),
+           ("", "wraps64")])
+
+
+def real():
+    samples = real_samples()
+    wanted = {}
+    for ns, mounts in samples:
+        for mount, counters in mounts.items():
+            for name, value in counters.items():
+                wanted.setdefault(("scoutfs", mount, name), ([], False))[0].append((ns, value))
+    check("enough counters", len(wanted) > 500, True)
+    tables = report("real.tar.zst", "--counter", "scoutfs:*")["tables"]
+    compare("scoutfs", tables, wanted)
+    # /proc: a few, by other means.
+    rows = {(r["series"], r["counter"]): r for t in ("counters", "gauges") for r in report("real.tar.zst")["tables"][t]["rows"]}
+    both = [os.path.join(work, s, "proc") for s in ("workload", "fence-client")]
+    awk = lambda script, file: [int(subprocess.run(["awk", script, os.path.join(d, file)], check=True, capture_output=True)
+                                    .stdout) for d in both]
+    for key, script in ((("stat", "cpu.idle"), '$1 == "cpu" {print $5}'), (("stat", "cpu1.system"), '$1 == "cpu1" {print $4}'),
+                        (("stat", "ctxt"), '$1 == "ctxt" {print $2}'), (("vmstat", "pgfault"), '$1 == "pgfault" {print $2}'),
+                        (("meminfo", "MemFree"), '$1 == "MemFree:" {print $2}'),
+                        (("slabinfo", "dentry.active_objs"), '$1 == "dentry" {print $2}'),
+                        (("slabinfo", "dentry.num_slabs"), '$1 == "dentry" {print $15}'),
+                        (("softirqs", "RCU"), '$1 == "RCU:" {print $2 + $3}'),
+                        (("interrupts", "LOC"), '$1 == "LOC:" {print $2 + $3}'),
+                        (("interrupts", "CPU1"), 'NR > 1 && NF > 2 && $1 !~ /ERR|MIS/ {s += $3} END {print s}')):
+        want = awk(script, key[0])
+        check(key, [rows[key]["first"], rows[key]["last"]], want)
+
+
+def read_csv(folder, name):
+    with open(os.path.join(work, folder, name), newline="") as f:
+        return list(csv.reader(f, strict=True))
+
+
+def csv_files():
+    for form in ("raw", "delta", "rate"):
+        out = subprocess.run([program, "report", work + "/made.tar.zst", "--csv", os.path.join(work, form), "--as", form],
+                             capture_output=True, text=True)
+        check(form + ": files", sorted(os.listdir(os.path.join(work, form))), ["two.csv", "vmstat.csv"])
+        check(form + ": says so", "vmstat.csv" in out.stdout, True)
+        rows = read_csv(form, "vmstat.csv")
+        head, rows = rows[0], rows[1:]
+        check(form + ": columns", head, ["from_trigger_s", "utc"] + sorted(VMSTAT, key=lambda n: n))
+        check(form + ": rows", len(rows), 98)
+        numbers = [i for i in range(100) if i not in MISSING]
+        for k, (i, row) in enumerate(zip(numbers, rows)):
+            check("seconds", row[0], "%s%d.%09d" % ("-" if at(i) < TRIGGER else "", *divmod(abs(at(i) - TRIGGER), S)))
+            utc = subprocess.run(["date", "-ud", "@%d" % ((at(i) + REAL) // S), "+%FT%T"], capture_output=True,
+                                 text=True).stdout.strip() if k in (0, 97) else row[1][:19]
+            check("utc", row[1], "%s.%09dZ" % (utc, (at(i) + REAL) % S))
+            for name, cell in zip(head[2:], row[2:]):
+                f, before = VMSTAT[name], numbers[k - 1] if k else None
+                value = f(i)
+                if value is None:
+                    want = ""
+                elif form == "raw" or name == "nr_free_pages":
+                    want = str(value)
+                elif before is None or f(before) is None:
+                    want = ""
+                else:
+                    delta = step(f(before), value, False)[0]
+                    want = str(delta)
+                    if form == "rate":
+                        near("%s %d" % (name, i), float(cell), delta * S / (at(i) - at(before)))
+                        continue
+                check("%s: %s %d" % (form, name, i), cell, want)
+        head = read_csv(form, "two.csv")[0]
+        check("columns of two files", head[2:], ["/srv/x/%s:%s" % (f, n) for f in "ab" for n in ("falls", "real", "rises")])
+    check("mode", oct(os.stat(work + "/raw/two.csv").st_mode & 0o777), "0o600")
+    subprocess.run([program, "report", work + "/made.tar.zst", "--csv", work + "/few", "--nonzero", "--counter", "[!n]*",
+                    "--counter", "never", "--counter", "w*"], capture_output=True)
+    check("--nonzero and --counter", read_csv("few", "vmstat.csv")[0][2:], ["wraps32", "wraps64"])
+
+
+def run(*args):
+    return subprocess.run([program, "report", *args], capture_output=True, text=True)
+
+
+def damage():
+    made = work + "/made.tar.zst"
+    # A member that ends in the middle, has a line of nonsense, and names that would like to be a path.
+    folder = work + "/bent"
+    shutil.copytree(work + "/folder", folder)
+    with open(folder + "/series/vmstat.txt", "rb") as f:
+        text = f.read()
+    half = text.index(b"@ %d " % at(50))
+    with open(folder + "/series/vmstat.txt", "wb") as f:
+        f.write(text[:half] + b"nonsense\n" + text[half:-20])
+    for name in ("../up", "UPPER", "a b", "x\ny"):
+        with open(os.path.join(folder, "series", name.replace("/", "_") + ".txt"), "w") as f:
+            f.write("# scoutfs-trace series 1 up once\n@ 1 1 0\n")
+    got = run(folder, "series", "--format", "json")
+    tables = json.loads(got.stdout)["reports"]["series"]
+    rows = {r["series"]: r for r in tables["tables"]["sources"]["rows"]}
+    check("series of sound names", sorted(rows), ["two", "vmstat"])
+    check("the torn sample is gone", rows["vmstat"]["samples"], 97)
+    check("and that is told", got.returncode, 4)
+    for args, words in ((["--csv", made], "folder"), (["--csv", work + "/no/where"], "no/where"),
+                        (["--gnuplot", work + "/g", "--smooth", "0"], "--smooth"),
+                        (["--gnuplot", work + "/g", "--interval", "0s"], "--interval"),
+                        (["--as", "rates", "--csv", work + "/g"], "rate")):
+        got = run(made, *args)
+        check("%s: refused" % args, got.returncode in (1, 2) and words in got.stderr and not got.stdout, True)
+    got = run(made, "--gnuplot", work + "/g", "--interval", "1ms", "--from", "@0", "--to", "@2000")
+    check("a recording of 100 s in steps of 1 ms", got.returncode in (0, 4), True)
+    got = run(data + "/pcap/none", "series")
+    check("no bundle", got.returncode, 1)
+    os.mkdir(work + "/blocked")
+    os.mkdir(work + "/blocked/vmstat.csv")
+    got = run(made, "--csv", work + "/blocked")
+    check("something is in the way", (got.returncode, "vmstat.csv" in got.stderr, os.listdir(work + "/blocked")),
+          (1, True, ["vmstat.csv"]))
+
+
+{"make": make, "figures": figures, "real": real, "csv": csv_files, "damage": damage}[what]()
+for fault in faults[:20]:
+    print(fault)
+sys.exit(bool(faults))

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Series: tables, CSV and damage beside sums done in Python (series.py); the files of --gnuplot beside what trace-cmd and
+# a count of the packets make of the same captures (gnuplot.py), the simulator's own word on what it sent, and gnuplot itself; the
+# page. Arguments: the program, raw_bundle, the simulator. SERIES_PICTURES names a folder where pictures are kept.
+set -u
+program=$1 raw_bundle=$2 sim=$3
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+data=$here/../data/real
+# shellcheck source=tests/golden/real.sh
+. "$here/real.sh"
+for tool in zstd python3 trace-cmd; do
+	command -v "$tool" >/dev/null || {
+		echo "1..0 # SKIP no $tool"
+		exit 77
+	}
+done
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+pictures=${SERIES_PICTURES:-$work}
+export PYTHONDONTWRITEBYTECODE=1
+
+number=0 failed=0
+ok() { # NAME COMMAND...
+	local name=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then
+		echo "ok $((++number)) - $name"
+	else
+		echo "not ok $((++number)) - $name"
+		head -30 "$work/out" | sed 's/^/# /'
+		failed=1
+	fi
+}
+skip() { echo "ok $((++number)) # SKIP $1"; }
+series() { python3 "$here/series.py" "$1" "$program" "$raw_bundle" "$work" "$data"; }
+
+series make && real_bundle fence-client || exit 1
+ok 'figures of what is made up are what was made' series figures
+ok 'those of the real counters are what Python makes of the files' series real
+ok 'as CSV: as they were, deltas, rates' series csv
+ok 'damage and odd requests' series damage
+
+ok 'files for gnuplot, by what trace-cmd says' python3 "$here/gnuplot.py" trace "$program" "$raw_bundle" "$work" "$data"
+ok 'by hand: smoothing and zeros' python3 "$here/gnuplot.py" rules "$program" "$raw_bundle" "$work" "$data"
+if [ "$(id -u)" = 0 ] && command -v tcpdump >/dev/null; then
+	ok 'what the simulator says it sent' python3 "$here/gnuplot.py" sim "$program" "$sim" "$work" "$data"
+else
+	skip 'needs root and tcpdump'
+fi
+if command -v gnuplot >/dev/null; then
+	ok 'gnuplot draws them' python3 "$here/gnuplot.py" draw "$program" "$pictures" "$work" "$data"
+else
+	skip 'no gnuplot'
+fi
+
+# 4: it has no trace, and says so.
+page() { "$program" report "$work/made.tar.zst" series --html "$work/made.html" || [ $? = 4 ]; }
+ok 'a page' page
+ok 'is sound' python3 "$here/html_page.py" "$work/made.html"
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+[ -n "$browser" ] && ! timeout 60 "$browser" --version >/dev/null 2>&1 && browser=
+if [ -n "$browser" ]; then
+	ok 'and draws any counter that moved' timeout 200 python3 "$here/series_browser.py" "$browser" "$work/made.html" "$pictures"
+else
+	skip 'no chromium'
+fi
+echo "1..$number"
+exit $failed
