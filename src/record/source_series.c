@@ -121,7 +121,7 @@ static void leave_session(struct sampler *p)
 static void hand_on(struct series_sink *k, void *arg)
 {
 	struct series *q = arg;
-	struct sampler *p = (struct sampler *)((char *)k - offsetof(struct sampler, sink));
+	struct sampler *p = (struct sampler *)(void *)((char *)k - offsetof(struct sampler, sink));
 	struct spool_span span = {.first_ns = q->began_ns, .last_ns = q->began_ns, .records = 1};
 	CLEANUP(text_free) struct text sample = {0};
 	uint64_t now = clock_mono_ns();
