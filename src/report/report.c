@@ -171,12 +171,13 @@ static bool is_wished(const struct run *run, const struct analysis_ops *ops)
 	return false;
 }
 
-/* Does "NAME" or "NAME.TABLE" name this report, or a table of it? */
+/* Does "NAME" or "NAME.TABLE" name this report, or a table of it that there is? */
 static bool names(const char *words, const struct analysis_ops *ops)
 {
 	size_t n = strcspn(words, ".");
 
-	return strlen(ops->name) == n && !strncmp(ops->name, words, n);
+	return strlen(ops->name) == n && !strncmp(ops->name, words, n) &&
+	       (!words[n] || !ops->tables || is_word_of(words + n + 1, ops->tables));
 }
 
 /* Reports of the files that they make. */

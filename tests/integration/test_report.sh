@@ -131,6 +131,7 @@ ok "no bundle" refuses "BUNDLE"
 ok "a report that there is not" refuses "did you mean 'about'?" "$bundle" abuot
 ok "a table that there is not" refuses "it has: recording" "$bundle" about.nothing
 ok "a table of a report whose name is not whole" refuses "did you mean 'rpc'" "$bundle" rcp.latency
+ok "a table that there is not, on a page" refuses "it has: verdict" "$bundle" verdict.nothing --html -
 ok "a report twice" refuses "twice" "$bundle" about about.sources
 ok "a table twice" refuses "twice" "$bundle" about.sources loss about.sources
 ok "an event that the recording has not" refuses "no event" "$bundle" --event scoutfs:nothing
