@@ -641,6 +641,7 @@ static void epilogues(struct session *s)
 	for (size_t i = 0; i < s->source_count; i++)
 		if (s->sources[i].ops->epilogue)
 			s->sources[i].ops->epilogue(&s->sources[i]);
+	session_journal_totals(s); /* again: an epilogue may have recorded more */
 	loss_flush(s->loss, s->spool);
 }
 

@@ -14,8 +14,7 @@
 
 const struct source_ops *const source_list[] = {
 	&source_clocks_ops, /* first: the others place their stamps by its anchors */
-	&source_series_ops, /* before the rest, which are drained before it: its last sample may
-			       wait */
+	&source_series_ops, /* before the rest: its last samples are taken once those are drained */
 	&source_ftrace_ops, &source_kmsg_ops, &source_packets_ops,
 };
 const size_t source_list_count = ARRAY_SIZE(source_list);

@@ -486,16 +486,29 @@ static void abandon(struct source *s, struct sampler *p)
 	}
 }
 
+/*
+ * Asks for the last samples and does not wait for them: one of these files may never let its reader
+ * go, and the rest is to be safe on disk before anybody finds out.
+ */
 static int series_drain(struct source *s, struct err *e)
+{
+	struct sampler *p = s->priv;
+
+	(void)e;
+	if (p && p->started)
+		tell(p, &p->stop);
+	return 0;
+}
+
+static void series_epilogue(struct source *s)
 {
 	struct sampler *p = s->priv;
 	uint64_t due_ns = clock_mono_ns() + END_WAIT_NS;
 	struct timespec until = {(time_t)(due_ns / NSEC_PER_SEC), (long)(due_ns % NSEC_PER_SEC)};
 	bool done;
 
-	(void)e;
 	if (!p || !p->started)
-		return 0;
+		return;
 	p->started = false;
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
@@ -508,7 +521,6 @@ static int series_drain(struct source *s, struct err *e)
 		(void)pthread_join(p->thread, NULL);
 	else
 		abandon(s, p);
-	return 0;
 }
 
 static void write_patterns(const struct series_spec *spec, struct json_writer *w)
@@ -559,7 +571,7 @@ static void series_free(struct source *s)
 
 	if (!p)
 		return;
-	(void)series_drain(s, NULL); /* where recording did not begin */
+	series_epilogue(s); /* where recording did not begin */
 	s->priv = NULL;
 	sampler_let_go(p);
 }
@@ -569,6 +581,7 @@ const struct source_ops source_series_ops = {
 	.prepare = series_prepare,
 	.start = series_start,
 	.drain = series_drain,
+	.epilogue = series_epilogue,
 	.facts = series_facts,
 	.totals = series_totals,
 	.free = series_free,
