@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One table of two recordings, joined. */
+#ifndef REPORT_COMPARE_TABLE_H
+#define REPORT_COMPARE_TABLE_H
+
+#include "base/json.h"
+
+enum { A, B, SIDES };
+
+struct report_out;
+
+struct compare_scale {
+	double covered_s[SIDES]; /* seconds; 0: not known */
+	uint64_t limit;		 /* rows; 0: all */
+};
+
+int compare_tables(const struct compare_scale *c, const struct json_value *const tables[SIDES],
+		   bool named, struct report_out *out, struct err *e);
+const struct json_value *compare_members(const struct json_value *v, const char *key,
+					 enum json_type type);
+
+#endif
