@@ -235,7 +235,7 @@ static int result_csv(void *self, struct report_out *out, struct err *e)
 		{"columns", "counters", COLUMN_COUNT},
 		{"left_out", "left out", COLUMN_COUNT},
 	};
-	static const char *const forms[] = {"as it was", "since the sample before",
+	static const char *const forms[] = {"as they were", "since the sample before",
 					    "a second since the sample before"};
 	struct csv *a = self;
 	CLEANUP(freep) struct series_source *sources = NULL;
