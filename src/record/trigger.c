@@ -338,8 +338,12 @@ static int apply_preset(struct trigger_set *s, const char *name, struct err *e)
 		for (size_t n = 0; n < s->count; n++)
 			if (!s->triggers[n].user)
 				s->triggers[n].role = ROLE_OFF;
-		for (size_t n = 0; n < ARRAY_SIZE(p->final) && p->final[n]; n++)
-			find(s, p->final[n])->role = ROLE_FINAL;
+		for (size_t n = 0; n < ARRAY_SIZE(p->final) && p->final[n]; n++) {
+			struct trigger *t = find(s, p->final[n]);
+
+			if (t)
+				t->role = ROLE_FINAL;
+		}
 		return 0;
 	}
 	return unknown(name, "preset", names, ARRAY_SIZE(names), "", e);
