@@ -138,10 +138,10 @@ static int frame_header(const uint8_t *h, size_t n, struct frame *f)
  * when it has more than @limit bytes. */
 static int frame_measure(struct row *r, uint64_t at, uint64_t limit, struct frame *ret)
 {
-	const uint8_t *p;
+	const uint8_t *p = NULL;
 	uint64_t next, blocks;
 	bool last = false, sum;
-	size_t n;
+	size_t n = 0;
 	int used;
 
 	if (row_peek(r, at, FRAME_HEADER_MAX, &p, &n) < 0)
@@ -214,9 +214,9 @@ static enum step step_frame(struct row *r, struct frame *ret)
 
 static enum step row_next(struct row *r, struct chunk *ret_chunk, struct frame *ret_frame)
 {
-	const uint8_t *p;
+	const uint8_t *p = NULL;
 	uint32_t magic;
-	size_t n;
+	size_t n = 0;
 
 	r->doubtful = r->plain ? r->at : r->next;
 	r->plain = false;
@@ -307,8 +307,8 @@ bool bundle_row_is_assembled(struct bundle *b, uint16_t file)
 static bool chunk_at(struct row *r, uint64_t at)
 {
 	struct chunk c;
-	const uint8_t *p;
-	size_t n;
+	const uint8_t *p = NULL;
+	size_t n = 0;
 
 	r->ahead = ROW_AHEAD_CHUNK;
 	return row_peek(r, at, CHUNK_HEADER_BYTES, &p, &n) == 0 && chunk_header_read(p, n, &c) == 0;

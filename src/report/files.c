@@ -225,7 +225,7 @@ static int add_name(struct keeping *k, const struct piece *p, struct err *e)
 
 static int find_names(struct keeping *k, struct err *e)
 {
-	struct piece p;
+	struct piece p = {0};
 	uint64_t at = 0;
 	int r;
 
@@ -282,7 +282,7 @@ static int make_hidden(const struct keeping *k, struct named *n, struct err *e)
 static int make_file(const struct keeping *k, struct named *n, uint8_t *buf, struct err *e)
 {
 	int fd = make_hidden(k, n, e), r = fd, closed;
-	struct piece p;
+	struct piece p = {0};
 	uint64_t at = 0;
 
 	if (fd < 0)
