@@ -29,6 +29,7 @@ static void *pump_thread(void *arg)
 
 	lower_nice(p->nice);
 	(void)privilege_keep(p->keep);
+	(void)confine_thread(p->role);
 	while (!atomic_load(&p->stop)) {
 		struct timespec ts = {(time_t)(wait_ns / NSEC_PER_SEC),
 				      (long)(wait_ns % NSEC_PER_SEC)};
@@ -49,7 +50,7 @@ static void *pump_thread(void *arg)
 
 /**
  * pump_start() - start the thread
- * @p:    pass, arg, wait_fd, nice and keep are set; the rest is made here
+ * @p:    pass, arg, wait_fd, nice, keep and role are set; the rest is made here
  * @name: of the thread, at most 15 bytes
  */
 int pump_start(struct pump *p, const char *name, struct err *e)

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/confine.h"
 #include "base/err.h"
 
 enum pump_pass { PUMP_REGULAR, PUMP_FLUSH, PUMP_LAST };
@@ -17,9 +18,10 @@ struct pump {
 	/* One pass; returns how long to wait for the next, ns. */
 	uint64_t (*pass)(void *arg, enum pump_pass why);
 	void *arg;
-	int wait_fd;   /* also wakes when readable; -1 none */
-	int nice;      /* of the thread */
-	uint64_t keep; /* capabilities it needs (base/privilege.h) */
+	int wait_fd;		/* also wakes when readable; -1 none */
+	int nice;		/* of the thread */
+	uint64_t keep;		/* capabilities it needs (base/privilege.h) */
+	enum confine_role role; /* and system calls */
 
 	pthread_t thread;
 	int event_fd;

@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "base/child.h"
+#include "base/confine.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -511,6 +512,9 @@ static void drop_privileges(void)
 
 	if (r < 0)
 		log_warning("privileges could not be dropped: %s", strerror(-r));
+	r = confine_thread(CONFINE_PROGRAMS);
+	if (r < 0)
+		log_info("system calls are not limited: %s", strerror(-r));
 }
 
 /* ---- context, beside the recording ---- */

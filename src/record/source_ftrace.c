@@ -680,6 +680,7 @@ static int ftrace_start(struct source *s, struct err *e)
 		   addresses. */
 		.keep = PRIVILEGE(CAP_DAC_OVERRIDE) | PRIVILEGE(CAP_DAC_READ_SEARCH) |
 			PRIVILEGE(CAP_SYSLOG),
+		.role = CONFINE_FILES,
 	};
 	r = pump_start(&f->pump, "rings", e);
 	for (size_t i = 0; r == 0 && i < f->spec_count; i++)

@@ -453,7 +453,8 @@ static int packets_start(struct source *s, struct err *e)
 				.wait_fd = pcap_get_selectable_fd(p->pcap),
 				.nice = PUMP_NICE,
 				/* To open the capture again when its device comes back. */
-				.keep = PRIVILEGE(CAP_NET_RAW) | PRIVILEGE(CAP_NET_ADMIN)};
+				.keep = PRIVILEGE(CAP_NET_RAW) | PRIVILEGE(CAP_NET_ADMIN),
+				.role = CONFINE_PACKETS};
 	return pump_start(&p->pump, "packets", e);
 }
 

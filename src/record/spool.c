@@ -38,6 +38,7 @@
 #include <zstd.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "base/privilege.h"
@@ -930,6 +931,7 @@ static void *writer(void *arg)
 
 	/* Segments are made in the session folder, which is ours. */
 	(void)privilege_keep(0);
+	(void)confine_thread(CONFINE_FILES);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
 		struct timespec until = {(time_t)(next_sync / NSEC_PER_SEC),

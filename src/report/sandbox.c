@@ -24,9 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <sched.h>
@@ -41,6 +38,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/callfilter.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
@@ -50,32 +48,6 @@
 #define TICK_MS 100
 #define QUIET_NS NSEC_PER_SEC /* what takes less needs no progress line */
 #define MALLOC_ARENAS 4
-
-#if defined(__x86_64__)
-#define AUDIT_ARCH_HERE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define AUDIT_ARCH_HERE AUDIT_ARCH_AARCH64
-#endif
-
-/* Calls that a C library newer than our headers may make. */
-#ifndef __NR_clone3
-#define __NR_clone3 435
-#endif
-#ifndef __NR_openat2
-#define __NR_openat2 437
-#endif
-#ifndef __NR_faccessat2
-#define __NR_faccessat2 439
-#endif
-#if !defined(__NR_rseq) && defined(__x86_64__)
-#define __NR_rseq 334
-#elif !defined(__NR_rseq) && defined(__aarch64__)
-#define __NR_rseq 293
-#endif
-
-#ifndef SECCOMP_RET_KILL_PROCESS
-#define SECCOMP_RET_KILL_PROCESS 0x80000000U /* Linux 4.14; RHEL 8's kernel headers have it */
-#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -225,43 +197,12 @@ static void drop_privileges(struct sandbox *s)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* The filter: jumps in BPF count forward only, so each rule is self-contained. */
-
-#define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
-#define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
-#define SKIP_UNLESS(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (count))
-#define ALLOW RETURN(SECCOMP_RET_ALLOW)
-#define DENY(error) RETURN(SECCOMP_RET_ERRNO | (error))
-
-/* Little-endian: the low half of an argument comes first. All that are looked at are ints. */
-#define ARGUMENT(i) LOAD(args[i])
-
-/* The accumulator holds the number of the system call before and after each of these. */
-#define CALL(name) SKIP_UNLESS(__NR_##name, 1), ALLOW
-#define CALL_DENIED(name, error) SKIP_UNLESS(__NR_##name, 1), DENY(error)
-#define CALL_IF(name, i, value) \
-	SKIP_UNLESS(__NR_##name, 4), ARGUMENT(i), SKIP_UNLESS((value), 1), ALLOW, LOAD(nr)
-#define CALL_UNLESS_BITS(name, i, bits)           \
-	SKIP_UNLESS(__NR_##name, 4), ARGUMENT(i), \
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0), ALLOW, LOAD(nr)
-#define CALL_WITH_BITS(name, i, bits)             \
-	SKIP_UNLESS(__NR_##name, 4), ARGUMENT(i), \
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 0, 1), ALLOW, LOAD(nr)
-
 static int install_filter(void)
 {
 #ifdef AUDIT_ARCH_HERE
 	const uint32_t pid = (uint32_t)getpid();
 	struct sock_filter filter[] = {
-		LOAD(arch),
-		SKIP_UNLESS(AUDIT_ARCH_HERE, 1),
-		BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
-		RETURN(SECCOMP_RET_KILL_PROCESS),
-		LOAD(nr),
-#ifdef __x86_64__ /* the x32 numbers are another set of calls */
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000U, 0, 1),
-		RETURN(SECCOMP_RET_KILL_PROCESS),
-#endif
+		CALLFILTER_BEGIN(SECCOMP_RET_KILL_PROCESS),
 		/* Bytes of what is open. */
 		CALL(read),
 		CALL(write),
