@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/failpoint.h"
 #include "base/file.h"
 
 #define FILE_MODE 0600
@@ -557,6 +558,7 @@ static int remove_entries(DIR *d, dev_t dev, unsigned depth)
 	while ((errno = 0, entry = readdir(d))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
+		FAILPOINT("remove-entry");
 		r = remove_at(dirfd(d), entry->d_name, dev, depth);
 		if (r < 0 && first == 0)
 			first = r; /* go on: what can go, goes */

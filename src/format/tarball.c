@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <zstd.h>
 
+#include "base/failpoint.h"
 #include "base/file.h"
 
 #define TAR_BLOCK 512
@@ -38,6 +39,7 @@ static int flush(struct tarball *t, struct err *e)
 {
 	int r = file_write_all(t->fd, t->out, t->out_used);
 
+	FAILPOINT("bundle-flushed");
 	t->out_used = 0;
 	if (r < 0)
 		return err_errno(e, r, "cannot write the bundle");

@@ -273,6 +273,23 @@ int recorder_lock(const char *run_dir, struct err *e)
 	return take_fd(&fd);
 }
 
+/**
+ * control_clear() - remove the socket of a recorder that was killed
+ *
+ * Called by recovery. The lock tells that no recorder lives; a run folder that is not there, or has
+ * no lock file, has had none.
+ */
+void control_clear(const char *run_dir)
+{
+	CLEANUP(closep) int dir_fd = file_open_dir(run_dir, NULL);
+	CLEANUP(closep) int fd = -1;
+
+	if (dir_fd >= 0)
+		fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(dir_fd, SOCKET_NAME, 0);
+}
+
 /* The server. */
 
 struct control_client {

@@ -27,5 +27,7 @@ int control_open(const char *run_dir, struct loop *l, int (*status)(void *arg, s
  */
 void control_finish(struct control_server *s, const char *json);
 void control_free(struct control_server *s); /* NULL is fine */
+/* Remove the socket that a dead recorder left; one that lives keeps its own. */
+void control_clear(const char *run_dir);
 
 #endif

@@ -19,11 +19,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <zstd.h>
 
 #include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "format/pcapfile.h"
@@ -32,6 +34,7 @@
 
 #include "manifest.h"
 #include "session.h"
+#include "spent.h"
 
 #define CONTEXT_FILE_MAX (64 * MIB)
 #define COMMS_MAX_BYTES (16 * MIB)
@@ -618,6 +621,7 @@ static int copy_chunk(struct finisher *f, struct tarball *t, const struct segmen
 	fd = segment_fd(f, en->file, e);
 	if (fd < 0)
 		return fd;
+	FAILPOINT("bundle-chunk");
 	n = file_pread_all(fd, f->frame, c->frame_bytes, en->at + CHUNK_HEADER_BYTES);
 	if (n < 0)
 		return err_errno(e, (int)n, "cannot read the spool in %s", f->config->session_path);
@@ -702,6 +706,7 @@ static int add_members(struct finisher *f, struct tarball *t, const struct text 
 	int r;
 
 	r = tarball_add(t, "manifest.json", manifest->s, manifest->len, e);
+	FAILPOINT("bundle-manifest");
 	if (r == 0)
 		r = tarball_add(t, "summary.txt", summary->s, summary->len, e);
 	if (r == 0)
@@ -737,6 +742,10 @@ static int open_bundle(struct finisher *f, struct err *e)
 	(void)unlinkat(f->output_fd, f->hidden_name, 0);
 	f->bundle_fd = file_create_at(f->output_fd, f->hidden_name, e);
 	f->hidden_exists = f->bundle_fd >= 0;
+	/* So that nobody sweeps it up. */
+	if (f->hidden_exists)
+		(void)flock(f->bundle_fd, LOCK_EX | LOCK_NB);
+	FAILPOINT("bundle-begun");
 	return f->hidden_exists ? 0 : f->bundle_fd;
 }
 
@@ -767,27 +776,47 @@ static int write_bundle(struct finisher *f, struct err *e)
 	return r;
 }
 
-static int name_bundle(struct finisher *f, struct record_result *ret, struct err *e)
+/* What the caller will be told of the bundle. */
+static int describe_bundle(struct finisher *f, struct record_result *ret, struct err *e)
 {
 	char dir[PATH_MAX];
-	int r;
 
-	if (fsync(f->bundle_fd) < 0)
-		return err_errno(e, -errno, "the bundle could not be made durable in %s",
-				 f->config->output_dir);
-	r = file_rename_noreplace(f->output_fd, f->hidden_name, f->bundle_name, e);
-	if (r < 0)
-		return r;
-	f->hidden_exists = false;
-	r = file_sync_dir(f->output_fd, e);
-	if (r < 0)
-		return r;
 	/* Whoever reads the path may be in another folder by then. */
 	if (!realpath(f->config->output_dir, dir))
 		return err_errno(e, -errno, "cannot find the way to %s", f->config->output_dir);
 	if (snprintf(ret->bundle, sizeof(ret->bundle), "%s/%s", dir, f->bundle_name) >=
 	    (int)sizeof(ret->bundle))
 		log_warning("the bundle's path is too long to be printed; it is in %s", dir);
+	ret->complete = f->manifest.complete;
+	text_reset(&ret->json);
+	manifest_write_result(&f->manifest, ret->bundle, &ret->json);
+	return 0;
+}
+
+/* The name is given last, and means that the bundle is complete. */
+static int name_bundle(struct finisher *f, struct record_result *ret, struct err *e)
+{
+	bool spent = !f->kept && !f->config->keep;
+	int r;
+
+	FAILPOINT("bundle-written");
+	if (fsync(f->bundle_fd) < 0)
+		return err_errno(e, -errno, "the bundle could not be made durable in %s",
+				 f->config->output_dir);
+	FAILPOINT("bundle-synced");
+	if (!spent || spent_note(f->config->session_fd, f->bundle_fd, f->bundle_name, ret) < 0)
+		spent_forget(f->config->session_fd);
+	FAILPOINT("bundle-noted");
+	r = file_rename_noreplace(f->output_fd, f->hidden_name, f->bundle_name, e);
+	if (r < 0) {
+		spent_forget(f->config->session_fd);
+		return r;
+	}
+	f->hidden_exists = false;
+	FAILPOINT("bundle-named");
+	r = file_sync_dir(f->output_fd, e);
+	if (r < 0)
+		return r;
 	if (f->kept) {
 		(void)snprintf(ret->session, sizeof(ret->session), "%s", f->config->session_path);
 		log_error(
@@ -795,8 +824,6 @@ static int name_bundle(struct finisher *f, struct record_result *ret, struct err
 			"with %s in it",
 			f->config->session_path, f->kept);
 	}
-	ret->complete = f->manifest.complete;
-	manifest_write_result(&f->manifest, ret->bundle, &ret->json);
 	return 0;
 }
 
@@ -820,7 +847,12 @@ static int finish_once(const struct finish_config *c, bool verify, struct record
 	if (r == 0)
 		r = write_bundle(&f, e);
 	if (r == 0)
+		r = describe_bundle(&f, ret, e);
+	if (r == 0)
 		r = name_bundle(&f, ret, e);
+	/* Nobody is told of a bundle that is not there. */
+	if (r < 0)
+		ret->bundle[0] = '\0';
 	return r;
 }
 

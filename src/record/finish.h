@@ -14,6 +14,8 @@ struct finish_config {
 	/* Why what the dead recorder's tracing instance still holds is not in the folder; or NULL.
 	 */
 	const char *undrained;
+	/* The folder is kept whatever the bundle has: it may hold more. */
+	bool keep;
 	/* Polled now and then; true: stop and leave the folder as it is. May be NULL. */
 	bool (*cancelled)(void *arg);
 	void *arg;

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "format/segment.h"
@@ -28,6 +29,7 @@
 #include "ring.h"
 #include "series_plan.h"
 #include "session.h"
+#include "spent.h"
 
 #define DRAIN_MEMORY_BYTES (64 * MIB)
 
@@ -59,6 +61,44 @@ void leftover_forget(const char *run_dir, const char *suffix)
 	note_name(suffix, name, sizeof(name));
 	if (fd >= 0)
 		(void)unlinkat(fd, name, 0);
+}
+
+/* False also when nobody can tell: a file system that is not mounted yet may have it. */
+static bool noted_is_gone(int run_fd, const char *name)
+{
+	CLEANUP(text_free) struct text path = {0};
+	CLEANUP(freep) char *parent = NULL;
+	char *slash;
+
+	if (file_load_at(run_fd, name, PATH_MAX, &path, NULL) < 0 ||
+	    access(text_c(&path), F_OK) == 0 || errno != ENOENT)
+		return false;
+	parent = strdup(text_c(&path));
+	slash = parent ? strrchr(parent, '/') : NULL;
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return access(parent, F_OK) == 0;
+}
+
+/**
+ * leftover_tidy() - forget the session folders that are not there any more
+ *
+ * A recorder that was killed between removing its folder and its note leaves the note.
+ */
+void leftover_tidy(const char *run_dir)
+{
+	int fd = file_open_dir(run_dir, NULL);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!list) {
+		closep(&fd);
+		return;
+	}
+	for (struct dirent *d; (d = readdir(list));)
+		if (str_starts(d->d_name, "session.") && noted_is_gone(dirfd(list), d->d_name))
+			(void)unlinkat(dirfd(list), d->d_name, 0);
+	(void)closedir(list);
 }
 
 /* ---- draining one dead instance into its session ---- */
@@ -217,6 +257,7 @@ static int drain_into(struct drain *d, int session_fd, const struct instance *i,
 	if (i) {
 		know_losses(d);
 		(void)rings_pass(&d->rings, 0, &failed);
+		FAILPOINT("recover-drained");
 		rings_settle(&d->rings, clock_mono_ns());
 		journal_drained(d);
 		loss_flush(d->loss, d->spool);
@@ -248,6 +289,7 @@ static int take_instance(const char *suffix, struct instance *ret, struct err *e
 		return r;
 	}
 	r = instance_write(ret, "tracing_on", "0", e);
+	FAILPOINT("recover-taken");
 	if (r < 0)
 		(void)close(take_fd(&ret->dir_fd));
 	return r;
@@ -303,12 +345,14 @@ int leftover_drain(int session_fd, const char *session_path, struct err *e)
 		have = r == 0;
 	}
 	r = drain_into(&d, session_fd, have ? &instance : NULL, e);
+	FAILPOINT("recover-sealed");
 	rings_close(&d.rings);
 	/* What could not be saved stays in the rings, stopped, for the next try. */
 	if (have && r < 0)
 		(void)close(take_fd(&instance.dir_fd));
 	else if (have && instance_remove(&instance, &why) < 0)
 		log_warning("%s", why.text);
+	FAILPOINT("recover-removed-instance");
 	if (folder_is_of_this_boot(&d.folder))
 		(void)instance_each_ours(
 			remove_beside,
@@ -331,6 +375,24 @@ bool leftover_pending(int session_fd, const char *session_path)
 		return false;
 	(void)close(i.dir_fd);
 	return true;
+}
+
+static void drop_instances(const char *suffix)
+{
+	struct instance i = {.dir_fd = -1};
+	struct err why = {0};
+
+	if (take_instance(suffix, &i, &why) == 0 && instance_remove(&i, &why) < 0)
+		log_warning("%s", why.text);
+	(void)instance_each_ours(remove_beside, (void *)(uintptr_t)suffix, NULL);
+}
+
+void leftover_drop(int session_fd, const char *session_path)
+{
+	CLEANUP(folder_done) struct folder f = {0};
+
+	if (folder_load(session_fd, session_path, &f, NULL) == 0 && folder_is_of_this_boot(&f))
+		drop_instances(json_get_str(folder_facts(&f), "suffix", ""));
 }
 
 /* ---- folders in which nothing was recorded ---- */
@@ -367,15 +429,15 @@ static bool is_prologue(int fd, const char *name)
 	       (sscanf(name, "reserve.%u%n", &number, &used) == 1 && used && !name[used]);
 }
 
-/* Is everything in the folder @fd of that kind? It is closed. */
+/* Is everything in the folder @fd of that kind? It is closed. What is not there holds nothing. */
 static bool all_prologue(int fd)
 {
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	bool all = dir != NULL;
+	bool all = dir || fd == -ENOENT;
 
 	if (!dir) {
 		closep(&fd);
-		return false;
+		return all;
 	}
 	for (struct dirent *d; all && (d = readdir(dir));)
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
@@ -384,13 +446,21 @@ static bool all_prologue(int fd)
 	return all;
 }
 
+static bool is_own(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_uid == geteuid();
+}
+
 /**
  * leftover_is_unborn() - was the recorder of a folder killed before it could record?
  * @dir_fd: folder of recordings
  * @name:   in it
  *
  * The facts are durable before the first event: without them there is none. A folder that is not
- * ours, an unpacked bundle for one, has other files; one that is empty is left alone, too.
+ * ours, an unpacked bundle for one, has other files. An empty one may be a recorder's that is just
+ * about to lock it: that one then ends with an error, having recorded nothing.
  */
 bool leftover_is_unborn(int dir_fd, const char *name)
 {
@@ -399,17 +469,16 @@ bool leftover_is_unborn(int dir_fd, const char *name)
 	if (!suffix_of_stem(name))
 		return false;
 	fd = file_open_dir_at(dir_fd, name, NULL);
-	return fd >= 0 && faccessat(fd, SESSION_FACTS, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-	       errno == ENOENT && all_prologue(file_open_dir_at(fd, SEGMENT_DIR, NULL)) &&
+	return fd >= 0 && is_own(fd) &&
+	       faccessat(fd, SESSION_FACTS, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+	       all_prologue(file_open_dir_at(fd, SEGMENT_DIR, NULL)) &&
 	       all_prologue(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 int leftover_remove_unborn(int dir_fd, const char *name, struct err *e)
 {
 	CLEANUP(closep) int fd = file_open_dir_at(dir_fd, name, e);
-	struct instance i = {.dir_fd = -1};
 	const char *suffix = suffix_of_stem(name);
-	struct err why = {0};
 	int r;
 
 	if (fd < 0)
@@ -418,11 +487,8 @@ int leftover_remove_unborn(int dir_fd, const char *name, struct err *e)
 		return err_set(e, -EBUSY, "the recorder of %s still runs", name);
 	if (!suffix || !leftover_is_unborn(dir_fd, name))
 		return err_set(e, -EINVAL, "%s is not a session folder of scoutfs-trace", name);
-	r = take_instance(suffix, &i, &why);
-	if (r == 0 && instance_remove(&i, &why) < 0)
-		log_warning("%s", why.text);
-	(void)instance_each_ours(remove_beside, (void *)(uintptr_t)suffix, NULL);
-	r = file_remove_tree_at(dir_fd, name, e);
+	drop_instances(suffix);
+	r = spent_remove(dir_fd, name, e);
 	if (r == 0)
 		log_notice("nothing had been recorded in %s yet; removed it", name);
 	return r;
@@ -444,6 +510,7 @@ void leftover_sweep(const char *dir)
 		closep(&fd);
 		return;
 	}
+	spent_sweep(dirfd(list));
 	for (struct dirent *d; (d = readdir(list));)
 		if (leftover_is_unborn(dirfd(list), d->d_name) &&
 		    leftover_remove_unborn(dirfd(list), d->d_name, &e) < 0 && e.code != -EBUSY)

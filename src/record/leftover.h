@@ -12,6 +12,8 @@
 int leftover_remember(const char *run_dir, const char *suffix, const char *session_path,
 		      struct err *e);
 void leftover_forget(const char *run_dir, const char *suffix);
+/* Forget the folders that are gone. */
+void leftover_tidy(const char *run_dir);
 /*
  * For every instance of ours that no living recorder holds: save what its rings still hold into its
  * session folder, if that can be found, and remove it. Says what it did. With the run folder's lock
@@ -21,6 +23,8 @@ int leftover_clear(const char *run_dir, struct err *e);
 /* The same for the one session in @session_fd: 1 when something was saved, 0 when there was
  * nothing. */
 int leftover_drain(int session_fd, const char *session_path, struct err *e);
+/* Remove the tracing instances of the session in @session_fd; what they hold is in its bundle. */
+void leftover_drop(int session_fd, const char *session_path);
 /* Is the tracing instance of the session in @session_fd still there? */
 bool leftover_pending(int session_fd, const char *session_path);
 /* Is @name in @dir_fd the folder of a recorder that died before anything could be recorded? */

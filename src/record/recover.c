@@ -12,27 +12,52 @@
 #include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "format/segment.h"
 
+#include "control_server.h"
 #include "finish.h"
 #include "folder.h"
 #include "leftover.h"
 #include "session.h"
+#include "spent.h"
+
+#define LOCK_MOMENT_NS (20 * NSEC_PER_MSEC)
+#define LOCK_TRIES 25 /* half a second */
+
+/*
+ * A recorder that was killed while it began to run a program has a child for a moment more, which
+ * has all its descriptors, and so its locks, until it is killed too or runs the program.
+ */
+static int lock_patiently(int fd)
+{
+	const struct timespec moment = {.tv_nsec = LOCK_MOMENT_NS};
+
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
+			return -errno;
+		(void)nanosleep(&moment, NULL);
+	}
+	return 0;
+}
 
 static int lock_folder(int fd, const char *path, struct err *e)
 {
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	int r = lock_patiently(fd);
+
+	if (r == 0)
 		return 0;
-	if (errno == EWOULDBLOCK)
+	if (r == -EWOULDBLOCK)
 		return err_set(e, -EBUSY,
 			       "the recorder of %s still runs: end it with scoutfs-trace stop, "
 			       "which makes the "
 			       "bundle",
 			       path);
-	return err_errno(e, -errno, "cannot lock %s", path);
+	return err_errno(e, r, "cannot lock %s", path);
 }
 
 static void forget(int fd, const char *path, const char *run_dir)
@@ -41,6 +66,7 @@ static void forget(int fd, const char *path, const char *run_dir)
 
 	if (folder_load(fd, path, &f, NULL) == 0)
 		leftover_forget(run_dir, json_get_str(folder_facts(&f), "suffix", ""));
+	control_clear(run_dir);
 }
 
 /* The folder that @path lies in, and its name there. @copy is what ret_name points into. */
@@ -68,7 +94,7 @@ static int remove_session(const char *path, struct err *e)
 	const char *name;
 
 	parent = open_parent(path, &copy, &name, e);
-	return parent < 0 ? parent : file_remove_tree_at(parent, name, e);
+	return parent < 0 ? parent : spent_remove(parent, name, e);
 }
 
 /* 1 when the folder held nothing and was removed; 0 when it is not of that kind. */
@@ -136,6 +162,25 @@ static int drain(int fd, const char *path, struct err *e)
 	return 1;
 }
 
+/*
+ * Somebody was killed after the bundle had got its name and before the folder was gone: nothing is
+ * left to do but that. 1 when it was so.
+ */
+static int end_spent(int fd, const char *session_dir, const char *output_dir, const char *run_dir,
+		     struct record_result *ret)
+{
+	struct err why = {0};
+
+	if (!spent_find(fd, output_dir, ret))
+		return 0;
+	log_notice("the bundle of %s had been made before; the folder is removed", session_dir);
+	leftover_drop(fd, session_dir);
+	forget(fd, session_dir, run_dir);
+	if (remove_session(session_dir, &why) < 0)
+		log_warning("%s", why.text);
+	return 1;
+}
+
 /**
  * record_recover() - make the bundle of a session folder whose recorder died
  * @session_dir: the folder
@@ -148,7 +193,8 @@ static int drain(int fd, const char *path, struct err *e)
  * ret->session says where it is. On failure it stays, with everything that was recorded.
  *
  * A folder that cannot be written to (a read-only or a full file system) is read as it is, and
- * stays. One whose recorder was killed before it could record is removed.
+ * stays. One whose recorder was killed before it could record is removed; so is one whose bundle is
+ * there already, and ret tells of that.
  *
  * Return: 0; 1 when nothing had been recorded and the folder is gone; -EBUSY when its recorder
  * still runs; -ENOENT or -EINVAL when it is no session folder;
@@ -165,13 +211,18 @@ int record_recover(const char *session_dir, const char *output_dir, const char *
 	if (fd < 0)
 		return fd;
 	r = remove_unborn(session_dir, e);
+	if (r > 0)
+		control_clear(run_dir);
 	if (r != 0)
 		return r;
 	r = finish_is_session(fd, session_dir, e);
 	if (r == 0)
 		r = lock_folder(fd, session_dir, e);
+	if (r == 0 && end_spent(fd, session_dir, output_dir, run_dir, ret))
+		return 0;
 	if (r == 0)
 		r = drain(fd, session_dir, e);
+	FAILPOINT("recover-drained-folder");
 	if (r < 0)
 		return r;
 	as_it_is = r > 0;
@@ -180,6 +231,7 @@ int record_recover(const char *session_dir, const char *output_dir, const char *
 			.session_fd = fd,
 			.session_path = session_dir,
 			.output_dir = output_dir,
+			.keep = as_it_is,
 			.undrained = as_it_is && leftover_pending(fd, session_dir)
 					     ? "what the dead recorder's tracing instance still "
 					       "holds was not taken: the session folder cannot "
@@ -190,7 +242,9 @@ int record_recover(const char *session_dir, const char *output_dir, const char *
 		(void)snprintf(ret->session, sizeof(ret->session), "%s", session_dir);
 	if (r < 0 || ret->session[0])
 		return r;
+	FAILPOINT("recover-bundled");
 	forget(fd, session_dir, run_dir);
+	FAILPOINT("recover-forgotten");
 	if (remove_session(session_dir, &why) < 0)
 		log_warning("%s", why.text);
 	return 0;
@@ -260,6 +314,9 @@ int record_recover_all(const char *dir, const char *run_dir,
 	*ret = 0;
 	if (fd < 0)
 		return fd;
+	spent_sweep(fd);
+	leftover_tidy(run_dir);
+	control_clear(run_dir);
 	names = list_sessions(fd);
 	if (!names)
 		return err_nomem(e);

@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 
 #define OTHER_FDS 256 /* the spool, the watch, packets, clients, commands: some 60 at most */
@@ -241,6 +242,7 @@ static int64_t drain_cpu(struct rings *r, uint32_t cpu, uint64_t begun_ns)
 			return -errno;
 		if (n <= 0)
 			break;
+		FAILPOINT("record-drained");
 		if ((size_t)n < r->layout.page_bytes)
 			memset(r->page + n, 0, r->layout.page_bytes - (size_t)n);
 		code = take_page(r, cpu, &last_ns);

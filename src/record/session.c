@@ -26,6 +26,7 @@
 
 #include "base/child.h"
 #include "base/confine.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -37,6 +38,7 @@
 #include "leftover.h"
 #include "ring.h"
 #include "series_plan.h"
+#include "spent.h"
 
 #define CONTEXT_START_NS (20 * NSEC_PER_SEC)
 #define CONTEXT_END_NS (5 * NSEC_PER_SEC)
@@ -268,6 +270,7 @@ static void suspect(struct session *s, const struct verdict *v)
 	bool again = !strcmp(s->last_suspect, v->name) && now - s->suspect_said_ns < SUSPECT_SAY_NS;
 
 	spool_pin(s->spool, v->when_ns);
+	FAILPOINT("record-pinned");
 	if (s->suspects++ < SUSPECTS_MAX)
 		session_journal_verdict(s, "suspect", v);
 	if (again)
@@ -286,6 +289,7 @@ static void freeze(struct session *s)
 		if (s->sources[i].ops->freeze)
 			s->sources[i].ops->freeze(&s->sources[i]);
 	s->frozen_ns = clock_mono_ns();
+	FAILPOINT("end-frozen");
 }
 
 static void on_after(void *arg)
@@ -421,6 +425,7 @@ static int make_prologue_durable(struct session *s, struct err *e)
 	}
 	r = file_save_at(s->dir_fd, SESSION_FACTS, facts.s, facts.len, e);
 	text_free(&facts);
+	FAILPOINT("arm-facts");
 	if (r == 0)
 		r = leftover_remember(s->config->run_dir, s->suffix, s->path, e);
 	if (r == 0)
@@ -613,6 +618,7 @@ static int drain_sources(struct session *s, struct err *e)
 	for (size_t i = s->source_count; i-- > 0;) {
 		int one = s->sources[i].ops->drain(&s->sources[i], r == 0 ? e : NULL);
 
+		FAILPOINT("end-drained-one");
 		r = r < 0 ? r : one;
 	}
 	return r;
@@ -631,12 +637,14 @@ static int make_safe(struct session *s, struct err *e)
 	session_journal_totals(s);
 	session_journal_command(s);
 	loss_flush(s->loss, s->spool);
+	FAILPOINT("end-journalled");
 	code = spool_sync_wait(s->spool, r == 0 ? e : NULL);
 	r = r < 0 ? r : code;
 	s->durable_ns = clock_mono_ns();
 	session_journal_timings(s);
 	if (r == 0)
 		log_notice("raw data safe in %s", s->path);
+	FAILPOINT("end-safe");
 	return r;
 }
 
@@ -666,7 +674,7 @@ static bool bundle_cancelled(void *arg)
 	return s->keep_raw;
 }
 
-static int make_bundle(struct session *s, struct record_result *ret, struct err *e)
+static int make_bundle(struct session *s, bool sealed, struct record_result *ret, struct err *e)
 {
 	context_wait(s);
 	return finish(
@@ -674,6 +682,7 @@ static int make_bundle(struct session *s, struct record_result *ret, struct err 
 			.session_fd = s->dir_fd,
 			.session_path = s->path,
 			.output_dir = s->config->output_dir,
+			.keep = !sealed,
 			.cancelled = bundle_cancelled,
 			.arg = s,
 		},
@@ -751,33 +760,44 @@ static int arm(struct session *s, struct err *e)
 
 	if (r == 0)
 		r = s->lock_fd = recorder_lock(s->config->run_dir, e);
+	FAILPOINT("arm-lock");
 	if (r >= 0)
 		r = leftover_clear(s->config->run_dir, e);
 	if (r == 0)
 		leftover_sweep(s->config->output_dir);
+	if (r == 0)
+		leftover_tidy(s->config->run_dir);
 	if (r == 0)
 		r = trigger_set_build(s->config, &s->triggers, e);
 	if (r == 0)
 		r = name_session(s, e);
 	if (r == 0)
 		r = make_folder(s, e);
+	FAILPOINT("arm-folder");
 	if (r == 0)
 		r = loss_open(&s->loss, e);
 	if (r == 0)
 		r = open_spool(s, e);
+	FAILPOINT("arm-spool");
 	if (r == 0)
 		r = control_open(s->config->run_dir, s->loop, control_status, on_stop_request, s,
 				 &s->control, e);
+	FAILPOINT("arm-control");
 	if (r == 0)
 		r = prepare_sources(s, e);
+	FAILPOINT("arm-sources");
 	if (r == 0)
 		r = spool_start(s->spool, e);
+	FAILPOINT("arm-writer");
 	if (r == 0)
 		r = make_prologue_durable(s, e);
+	FAILPOINT("arm-prologue");
 	if (r == 0)
 		r = start_sources(s, true, e);
+	FAILPOINT("arm-events");
 	if (r == 0)
 		r = arm_triggers(s, e);
+	FAILPOINT("arm-triggers");
 	if (r == 0)
 		r = loop_run_for(s->loop, 0, e);
 	if (r >= 0 && s->stop_asked)
@@ -793,6 +813,7 @@ static int record(struct session *s, struct err *e)
 	s->armed_mono_ns = clock_mono_ns();
 	s->armed_real_ns = clock_real_ns();
 	r = start_sources(s, false, e);
+	FAILPOINT("arm-others");
 	if (r == 0)
 		r = start_timers(s, e);
 	if (r == 0)
@@ -826,7 +847,7 @@ static void remove_folder(struct session *s)
 	spool_free(take_ptr(s->spool));
 	if (s->dir_fd < 0)
 		return;
-	if (file_remove_tree_at(s->output_fd, s->stem, &e) < 0)
+	if (spent_remove(s->output_fd, s->stem, &e) < 0)
 		log_warning("%s", e.text);
 	(void)close(take_fd(&s->dir_fd));
 }
@@ -868,16 +889,20 @@ int record_run(const struct record_config *c, struct record_result *ret, struct 
 		log_error("%s", e->text);
 	epilogues(&s);
 	sealed = spool_close(s.spool, NULL) == 0;
+	FAILPOINT("end-sealed");
 
-	r = s.keep_raw ? -ECANCELED : make_bundle(&s, ret, e);
+	r = s.keep_raw ? -ECANCELED : make_bundle(&s, sealed, ret, e);
+	FAILPOINT("end-bundled");
 	/* What the disk refused to seal is in the folder alone. */
 	if (r < 0 || !sealed)
 		say_kept(&s, ret);
 	/* After the bundle, because the kernel takes its time over removing instances. */
 	trigger_set_disarm(s.triggers);
 	free_sources(&s);
+	FAILPOINT("end-instances");
 	if (r == 0 && sealed && !ret->session[0])
 		remove_folder(&s);
+	FAILPOINT("end-removed");
 	if (r == -ECANCELED)
 		r = 0;
 	answer_stop(&s, ret, r < 0 ? e : NULL);

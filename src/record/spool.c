@@ -40,6 +40,7 @@
 #include "base/clock.h"
 #include "base/confine.h"
 #include "base/crc32c.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/privilege.h"
 #include "base/text.h"
@@ -288,6 +289,7 @@ static int recycle_oldest(struct spool *s, const char *name)
 	fd = openat(s->config.session_fd, old_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || ftruncate(fd, 0) < 0)
 		return -errno;
+	FAILPOINT("record-recycled");
 	(void)reserve_space(fd, s->segment_bytes);
 	return renameat(s->config.session_fd, old_name, s->config.session_fd, name) < 0 ? -errno
 											: 0;
@@ -355,6 +357,7 @@ static int next_segment(struct spool *s)
 	if (fd < 0)
 		return -errno;
 	s->segment_fd = fd;
+	FAILPOINT("record-rotated");
 	s->names_dirty = true;
 	pthread_mutex_lock(&s->lock);
 	r = push_segment(s, number);
@@ -375,6 +378,7 @@ static int write_chunk(struct spool *s, int fd, const struct chunk *c)
 	int r;
 
 	chunk_header_write(c, header);
+	FAILPOINT("record-chunk");
 	do
 		n = writev(fd, iov, 2);
 	while (n < 0 && errno == EINTR);
@@ -841,17 +845,23 @@ static int sync_all(struct spool *s)
 	pthread_mutex_unlock(&s->lock);
 
 	write_queue(s, take_queue(s));
+	FAILPOINT("record-sealed");
 	if (all)
 		r = empty_tail(s);
+	FAILPOINT("record-tail-emptied");
 	r = first_error(r, write_tail(s));
+	FAILPOINT("record-tail");
 	/* What was sealed since the sync began, by an appender or for want of room in the tail. */
 	write_queue(s, take_queue(s));
 	r = first_error(r, sync_segment(s));
 	r = first_error(r, sync_if(s->tail_fd, &s->tail_dirty));
+	FAILPOINT("record-tail-synced");
 	r = first_error(r, write_texts(s));
 	r = first_error(r, sync_if(s->journal_fd, &s->journal_dirty));
 	r = first_error(r, sync_if(s->losses_fd, &s->losses_dirty));
-	return first_error(r, sync_if(s->comms_fd, &s->comms_dirty));
+	r = first_error(r, sync_if(s->comms_fd, &s->comms_dirty));
+	FAILPOINT("record-synced");
+	return r;
 }
 
 static struct waiter *take_waiters(struct spool *s, uint64_t up_to)

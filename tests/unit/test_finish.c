@@ -427,6 +427,47 @@ static void finished_twice_it_is_the_same(void)
 	kit_folder_remove(&b);
 }
 
+/*
+ * A folder whose bundle is made is needed no more, also for a recovery that comes after a crash;
+ * but only the very file that finish() made counts, not one that somebody put there under its name.
+ */
+static void only_its_own_bundle_makes_a_folder_superfluous(void)
+{
+	struct kit_folder dir = make_session(ENDED), out = kit_folder_make();
+	struct record_result ret = {0};
+	struct err e = {0};
+
+	CHECK_EQ(finish_it(&dir, &out, &ret, NULL), 0);
+	text_free(&ret.json);
+	/* The same bytes, another file; and the folder is still there, to be found by its path. */
+	CHECK_EQ(kit_run(NULL,
+			 "cd %s && cp " BUNDLE " other && mv " BUNDLE " own && mv other " BUNDLE,
+			 out.path),
+		 0);
+	ret = (struct record_result){0};
+	CHECK_EQ(record_recover(dir.path, out.path, out.path, &ret, &e), -EEXIST);
+	CHECK(has_file(&dir, SESSION_FACTS));
+	err_clear(&e);
+	text_free(&ret.json);
+
+	/* That failure took the note away: nothing says any more which file it was. */
+	CHECK_EQ(kit_run(NULL, "cd %s && mv own " BUNDLE, out.path), 0);
+	CHECK_EQ(record_recover(dir.path, out.path, out.path, &ret, &e), -EEXIST);
+	err_clear(&e);
+	text_free(&ret.json);
+
+	CHECK_EQ(kit_run(NULL, "rm %s/" BUNDLE, out.path), 0);
+	CHECK_EQ(finish_it(&dir, &out, &ret, NULL), 0);
+	text_free(&ret.json);
+	ret = (struct record_result){0};
+	CHECK_EQ(record_recover(dir.path, out.path, out.path, &ret, &e), 0);
+	CHECK(strstr(ret.bundle, "/" BUNDLE) && has_file(&out, BUNDLE));
+	CHECK(access(dir.path, F_OK) < 0);
+	text_free(&ret.json);
+	kit_folder_remove(&out);
+	kit_folder_remove(&dir);
+}
+
 /* The process with the most events in the real pages. */
 #define BUSY_NAME "kworker/u4:9"
 #define BUSY_PID 298u
@@ -987,8 +1028,8 @@ static void what_held_nothing_is_removed(void)
 		{"scoutfs-trace.host.2026-1121-1000.AbCdE5", "touch spool/00000001.zst", false},
 		{"scoutfs-trace.host.2026-1121-1000.AbCdE6", "touch manifest.json", false},
 		{"scoutfs-trace.host.2026-1121-1000.AbCdE7", "echo '{' >session.json", false},
-		{"scoutfs-trace.host.2026-1121-1000.AbCdE8", "rm -r spool", false},
-		{"scoutfs-trace.host.2026-1121-1000.AbCdE9", "rm -r *", false},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE8", "rm -r spool", true},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdE9", "rm -r *", true},
 		{"scoutfs-trace.host", "true", false},
 		{"something.else.AbCdE1", "true", false},
 	};
@@ -1180,6 +1221,7 @@ int main(void)
 	static const struct test_case cases[] = {
 		TEST(every_tool_reads_the_bundle),
 		TEST(finished_twice_it_is_the_same),
+		TEST(only_its_own_bundle_makes_a_folder_superfluous),
 		TEST(of_a_pids_names_the_newest_counts),
 		TEST(a_bundle_that_is_there_stays),
 		TEST(given_up_it_leaves_nothing),
