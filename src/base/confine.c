@@ -42,7 +42,8 @@
 		CALL(readv), CALL(fstat), CALL(newfstatat), CALL(fstatfs), CALL(getdents64), \
 		CALL(readlinkat), CALL(faccessat), CALL(faccessat2), CALL(openat2),          \
 		CALL(ftruncate), CALL(fallocate), CALL(fadvise64), CALL(renameat2),          \
-		CALL(unlinkat), CALL(mkdirat), CALL(fcntl), CALL(sendto), /* to the log */   \
+		CALL(unlinkat), CALL(mkdirat), CALL(fcntl), CALL(sendto),                    \
+		CALL(recvfrom), /* with what is open */                                      \
 		CALL_IF(ioctl, 1, TCGETS), CALL_IF(ioctl, 1, TIOCGWINSZ)
 
 #define MEMORY                                                                          \
@@ -82,8 +83,8 @@
 
 #define SOCKETS                                                                      \
 	CALL(socket), CALL(bind), CALL(connect), CALL(setsockopt), CALL(getsockopt), \
-		CALL(getsockname), CALL(getpeername), CALL(recvfrom), CALL(recvmsg), \
-		CALL(sendmsg), CALL(shutdown), CALL(ioctl), CALL(eventfd2), CALL(pipe2)
+		CALL(getsockname), CALL(getpeername), CALL(recvmsg), CALL(sendmsg),  \
+		CALL(shutdown), CALL(ioctl), CALL(eventfd2), CALL(pipe2)
 
 #define NOTHING_ELSE \
 	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 0, 1), DENY(ENOSYS), DENY(EPERM)

@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/log.h"
 #include "base/privilege.h"
 
@@ -329,6 +330,7 @@ static void *sampler_thread(void *arg)
 
 	/* Files that are not root's, and not for others. */
 	(void)privilege_keep(PRIVILEGE(CAP_DAC_READ_SEARCH));
+	(void)confine_thread(CONFINE_FILES);
 	began_ns = clock_mono_ns();
 	for (size_t i = 0; i < p->count; i++)
 		p->series[i].due_ns = began_ns;
