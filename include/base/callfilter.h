@@ -58,8 +58,8 @@
 #else
 #define CALLFILTER_NO_X32(action) LOAD(nr)
 #endif
-#define CALLFILTER_BEGIN(action)                                                               \
-	LOAD(arch), SKIP_UNLESS(AUDIT_ARCH_HERE, 1), BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),      \
+#define CALLFILTER_BEGIN(action)                                                          \
+	LOAD(arch), SKIP_UNLESS(AUDIT_ARCH_HERE, 1), BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0), \
 		RETURN(action), LOAD(nr), CALLFILTER_NO_X32(action)
 
 /* Little-endian: the low half of an argument comes first. All that are looked at are ints. */
