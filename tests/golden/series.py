@@ -74,7 +74,8 @@ def member(name, every, samples):
 
 def made_up():
     vmstat = [(at(i), [("/proc/vmstat", lines(VMSTAT, i))]) for i in range(100) if i not in MISSING]
-    two = [(START + 10 * i * S, [("/srv/x/a", lines(PLAIN, i)), ("/srv/x/b", None if i == 4 else lines(PLAIN, 2 * i))])
+    # The same name twice in a file: the first is it.
+    two = [(START + 10 * i * S, [("/srv/x/a", lines(PLAIN, i) + "rises 99\n"), ("/srv/x/b", None if i == 4 else lines(PLAIN, 2 * i))])
            for i in range(10)]
     return [*member("vmstat", "1", vmstat), *member("two", "10", two)]
 

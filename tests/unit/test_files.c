@@ -160,6 +160,7 @@ static void refuses_pieces_that_cannot_be(void)
 		{1, 0, UINT64_MAX, "x"}, /* longer than all there is */
 		{1, 0, 2, "x"},		 /* cut */
 		{2, 0, 2, "ok"},	 /* named twice */
+		{2, 0, 5, "other"},	 /* has a name */
 		{2, 7, 2, "ok"},	 /* the name of another */
 		{2, 0, 101, "ok"},	 /* cut, and too long */
 	};
