@@ -315,6 +315,24 @@ def damage():
     check("series of sound names", sorted(rows), ["two", "vmstat"])
     check("the torn sample is gone", rows["vmstat"]["samples"], 97)
     check("and that is told", got.returncode, 4)
+    # Names that would like to be markup, a formula, a terminal's command.
+    names = ["</script><script>alert(1)</script>", "<img/src=x/onerror=alert(1)>", "@SUM(1+9)", "a\"b,c", "\x1b[31mred"]
+    names = [n.replace("=", "\u2261") for n in names]
+    shutil.copytree(work + "/folder", work + "/rude")
+    samples = [(START + i * S, [("/x/\x1b[31m<b>", "".join("%s %d\n" % (n, 5 * i) for n in names)), ("/y", "n 1\n")])
+               for i in range(5)]
+    member("rude", "1", [(ns, [(p.replace("\x1b", "\\x1b"), t) for p, t in s]) for ns, s in samples])
+    os.rename(work + "/rude.txt", work + "/rude/series/rude.txt")
+    page = run(work + "/rude", "series", "--html", work + "/rude.html")
+    check("a page of rude names", page.returncode, 4)
+    here = os.path.dirname(os.path.abspath(__file__))
+    sound = subprocess.run([sys.executable, here + "/html_page.py", work + "/rude.html"], capture_output=True, text=True)
+    check("is sound", (sound.returncode, sound.stdout), (0, ""))
+    check("has them all", open(work + "/rude.html").read().count("alert(1)") >= 4, True)
+    got = run(work + "/rude", "series", "--csv", work + "/rude.csv")
+    check("nothing turns the terminal's colour", "\x1b" in got.stdout, False)
+    head = read_csv("rude.csv", "rude.csv")[0]
+    check("a head of rude names", [len(head), any(h[0] in "=+-@" for h in head), "\x1b" in "".join(head)], [8, False, False])
     for args, words in ((["--csv", made], "folder"), (["--csv", work + "/no/where"], "no/where"),
                         (["--gnuplot", work + "/g", "--smooth", "0"], "--smooth"),
                         (["--gnuplot", work + "/g", "--interval", "0s"], "--interval"),
