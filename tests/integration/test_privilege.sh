@@ -83,4 +83,38 @@ planted() {
 }
 ok "links planted in the run folder are not written through" planted
 
+# Whoever owns the folder above swaps the output folder for a link, as fast as he can, while a recorder arms, records and
+# ends in it. It may end with an error; it may not write, or remove, anything behind the link.
+mkdir "$work/evil" && mkdir -m 700 "$work/evil/out" && chown nobody "$work/evil" && chmod 711 "$work" && chmod 777 "$work/victim"
+cat >"$work/swap.py" <<'PY'
+import os, sys
+os.chdir(sys.argv[1])
+victim = sys.argv[2]
+while True:
+    for do in ((os.rename, "out", "hidden"), (os.symlink, victim, "out"), (os.unlink, "out"), (os.rename, "hidden", "out")):
+        try:
+            do[0](*do[1:])
+        except OSError:
+            pass
+PY
+swapped() {
+	local i attacker tried=0
+	setpriv --reuid=nobody --clear-groups python3 "$work/swap.py" "$work/evil" "$work/victim" 9>&- &
+	attacker=$!
+	for i in 1 2 3 4 5 6; do
+		timeout -k 10 60 "$bin" $address $port -o "$work/evil/out" --run-dir "$run" --disk-budget 64M --ring-memory 8M --no-heartbeat-wait --duration 100ms \
+			>"$work/rec.out" 2>"$work/rec.err" </dev/null 9>&-
+		case $? in 124 | 13[0-9]) kill -9 $attacker; return 1 ;; 0 | 4) tried=$((tried + 1)) ;; esac
+	done
+	kill -9 $attacker
+	wait $attacker 2>/dev/null
+	echo "$tried of 6 made a bundle"
+	same precious "$(cat "$work/victim/file")" "behind the link" && same file "$(ls -A "$work/victim")" "files behind the link" &&
+		same "" "$(find "$work/evil" -mindepth 2 \( -type d ! -perm 0700 -o -type f ! -perm 0600 -o ! -user root \) -printf '%M %u %p\n')" "what others may read" &&
+		same "" "$(new_instances)" instances
+}
+ok "an output folder that is swapped for a link all the time: nothing behind the link is touched, nothing is readable" swapped
+rm -rf "$work/evil"
+chmod 700 "$work"
+
 finish
