@@ -48,6 +48,7 @@ guest  cmd   busybox         busybox-static     busybox
 guest  cmd   cpio            cpio               cpio
 guest  cmd   mkfs.ext4       e2fsprogs          e2fsprogs
 guest  cmd   modprobe        kmod               kmod
+guest  cmd   dmsetup         dmsetup            device-mapper
 guest  cmd   make            make               make
 guest  cmd   jq              jq                 jq
 guest  cmd   python3         python3            python3
