@@ -132,11 +132,21 @@ static void add_path(const char *path, struct text *out)
  */
 void series_section_write(const char *path, const void *bytes, size_t n, struct text *out)
 {
-	text_printf(out, "= %zu ", n);
+	char head[32], *at = head + sizeof(head);
+	size_t left = n;
+
+	/* By hand: a sample may have thousands. */
+	*--at = ' ';
+	do
+		*--at = (char)('0' + left % 10);
+	while (left /= 10);
+	*--at = ' ';
+	*--at = '=';
+	text_add(out, at, (size_t)(head + sizeof(head) - at));
 	add_path(path, out);
-	text_str(out, "\n");
+	text_add(out, "\n", 1);
 	text_add(out, bytes, n);
-	text_str(out, "\n");
+	text_add(out, "\n", 1);
 }
 
 /**

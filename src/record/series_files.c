@@ -120,6 +120,30 @@ void series_reader_done(struct series_reader *r)
 
 /* ---- a sample being read ---- */
 
+void series_sink_reset(struct series_sink *k)
+{
+	static const char head[SERIES_SINK_HEAD];
+
+	text_reset(&k->body);
+	text_add(&k->body, head, sizeof(head));
+	k->sections = 0;
+}
+
+const char *series_sink_take(struct series_sink *k, uint64_t mono_ns, uint64_t took_ns,
+			     size_t *ret_n)
+{
+	CLEANUP(text_free) struct text head = {0};
+	char *at;
+
+	series_sample_write(mono_ns, took_ns, k->sections, &head);
+	if (!text_ok(&head) || !text_ok(&k->body))
+		return NULL;
+	at = k->body.s + SERIES_SINK_HEAD - head.len;
+	memcpy(at, head.s, head.len);
+	*ret_n = k->body.len - SERIES_SINK_HEAD + head.len;
+	return at;
+}
+
 static void make_place(struct series_sink *k, size_t n)
 {
 	if (k->sections && (k->body.len + n + SECTION_ROOM > k->limit_bytes ||
@@ -210,16 +234,21 @@ static ssize_t read_whole(struct series_reader *r, int fd, bool one_read, size_t
 	return (ssize_t)got;
 }
 
-static ssize_t read_entry(struct series_reader *r, struct entry *n, const char *path, size_t limit)
+/* What is still open from the last time: nothing to be looked up. */
+static ssize_t read_open(struct series_reader *r, struct entry *n, size_t limit)
 {
-	ssize_t got = -EBADF;
+	ssize_t got = n->fd >= 0 ? read_whole(r, n->fd, n->one_read, limit) : -EBADF;
+
+	if (got < 0)
+		entry_close(n, r);
+	return got;
+}
+
+static ssize_t read_anew(struct series_reader *r, struct entry *n, const char *path, size_t limit)
+{
+	ssize_t got;
 	int fd = -1, code;
 
-	if (n->fd >= 0)
-		got = read_whole(r, n->fd, n->one_read, limit);
-	if (got >= 0 || got == -ENOMEM)
-		return got;
-	entry_close(n, r);
 	code = open_entry(r, n, path, &fd);
 	if (code < 0)
 		return code;
@@ -239,12 +268,14 @@ static const char *real_path(const struct series_reader *r, const char *path, ch
 
 static bool sample_file(struct item *m, struct series_reader *r, struct series_sink *k)
 {
+	ssize_t n = read_open(r, &m->entries[0], r->limit_bytes);
 	char path[PATH_ROOM];
-	ssize_t n = -ENAMETOOLONG;
 	const char *end;
 
-	if (real_path(r, m->path, path, sizeof(path)))
-		n = read_entry(r, &m->entries[0], path, r->limit_bytes);
+	if (n < 0)
+		n = real_path(r, m->path, path, sizeof(path))
+			    ? read_anew(r, &m->entries[0], path, r->limit_bytes)
+			    : -ENAMETOOLONG;
 	if (n < 0) {
 		series_sink_failure(k, m->path, (int)n);
 		return false;
@@ -319,10 +350,13 @@ static bool add_values(struct item *m, struct series_reader *r, const char *fold
 
 	for (size_t i = 0; i < m->count; i++) {
 		struct entry *n = &m->entries[i];
-		ssize_t got = -ENAMETOOLONG;
+		ssize_t got = read_open(r, n, VALUE_MAX);
 
-		if (snprintf(path, sizeof(path), "%s/%s", folder, n->name) < (int)sizeof(path))
-			got = read_entry(r, n, path, VALUE_MAX);
+		if (got < 0)
+			got = snprintf(path, sizeof(path), "%s/%s", folder, n->name) <
+					      (int)sizeof(path)
+				      ? read_anew(r, n, path, VALUE_MAX)
+				      : -ENAMETOOLONG;
 		if (got < 0) {
 			all = false;
 			continue;

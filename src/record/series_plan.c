@@ -363,3 +363,31 @@ size_t series_spec_patterns(const struct series_spec *s, const char *const **ret
 		count++;
 	return count;
 }
+
+/**
+ * series_spare() - which series is read too often for what it takes
+ *
+ * The default set must not be felt on any host, and how long a kernel takes to make its text
+ * differs by a factor of a thousand: with CPUs, interrupts, mounts. So the costliest gives way
+ * until all together take at most SERIES_SHARE_PPM; compressing and writing take about as much
+ * again.
+ */
+size_t series_spare(const struct series_cost *costs, size_t count)
+{
+	uint64_t all = 0, most = 0;
+	size_t worst = count;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t ppm;
+
+		if (costs[i].asked || !costs[i].cpu_ns || !costs[i].interval_ns)
+			continue;
+		ppm = costs[i].cpu_ns / (costs[i].interval_ns / 1000000 + 1);
+		all += ppm;
+		if (ppm > most) {
+			most = ppm;
+			worst = i;
+		}
+	}
+	return all > SERIES_SHARE_PPM ? worst : count;
+}

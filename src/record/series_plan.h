@@ -53,6 +53,15 @@ int series_plan_count(const struct record_config *c, unsigned int *ret, struct e
 void series_plan_done(struct series_plan *p);
 /* The patterns of a series: how many, and the nth. */
 size_t series_spec_patterns(const struct series_spec *s, const char *const **ret);
+/* What a series costs: CPU time of a sample, and how often. */
+struct series_cost {
+	uint64_t cpu_ns; /* 0: not known yet */
+	uint64_t interval_ns;
+	bool asked; /* by name: as often as was asked for */
+};
+#define SERIES_SHARE_PPM 2500 /* of one CPU, for all that nobody asked for by name */
+/* Which one is to be read less often; @count: none. */
+size_t series_spare(const struct series_cost *costs, size_t count);
 /* Reading or opening it acts, or may never come back. */
 bool series_path_forbidden(const char *path);
 

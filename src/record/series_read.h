@@ -12,7 +12,7 @@
 
 /* A sample while it is being read. When it is full it is handed on, and a further one begun. */
 struct series_sink {
-	struct text body; /* sections */
+	struct text body; /* room for the line of the sample, then its sections */
 	uint32_t sections;
 	uint32_t failures;  /* of the sections: what could not be read */
 	uint32_t cuts;	    /* of the sections: there was more */
@@ -22,6 +22,12 @@ struct series_sink {
 	void *arg;
 };
 
+#define SERIES_SINK_HEAD 80 /* that room: the longest such line has 55 bytes */
+/* Empty, for a sample or the next part of one. */
+void series_sink_reset(struct series_sink *k);
+/* The sample as it is to be written; in .body, until the next reset. NULL: no memory. */
+const char *series_sink_take(struct series_sink *k, uint64_t mono_ns, uint64_t took_ns,
+			     size_t *ret_n);
 void series_sink_section(struct series_sink *k, const char *path, const void *bytes, size_t n);
 void series_sink_failure(struct series_sink *k, const char *path, int code);
 

@@ -32,6 +32,7 @@
 
 #define END_WAIT_NS (3 * NSEC_PER_SEC)	 /* for the last samples */
 #define BEGIN_WAIT_NS (1 * NSEC_PER_SEC) /* for the first, before the user's command */
+#define COST_RUNS 4			 /* samples that tell what one costs */
 #define KEPT_MAX 4096			 /* files open; ten mounts have two thousand counters */
 #define KEPT_MIN 128			 /* where no more descriptors are to be had */
 #define SECTION_LINES 8192		 /* what is written around a file's text at most */
@@ -48,6 +49,9 @@ struct series {
 	uint64_t due_ns, last_ns;
 	uint64_t began_ns;	  /* of the part being read */
 	_Atomic uint64_t samples; /* appended */
+	uint64_t interval_ns;	  /* as asked for, or longer: see spare() */
+	uint64_t cost_run_ns, cost_runs;
+	bool slow_said;
 	bool read_once, cut_said, failed_said;
 	uint64_t failing_ns, failing_count; /* since when; 0: not */
 };
@@ -62,6 +66,7 @@ struct sampler {
 	struct source *source;	      /* not to be touched once abandoned */
 	struct series_plan plan;
 	struct series series[SERIES_MAX];
+	struct series_cost costs[SERIES_MAX];
 	size_t count;
 	struct series_reader reader;
 	struct series_sink sink;
@@ -124,16 +129,15 @@ static void hand_on(struct series_sink *k, void *arg)
 	struct series *q = arg;
 	struct sampler *p = (struct sampler *)(void *)((char *)k - offsetof(struct sampler, sink));
 	struct spool_span span = {.first_ns = q->began_ns, .last_ns = q->began_ns, .records = 1};
-	CLEANUP(text_free) struct text sample = {0};
+	const char *sample;
+	size_t n = 0;
 	uint64_t now = clock_mono_ns();
 
 	if (k->sections && enter_session(p)) {
 		struct session *s = p->source->session;
 
-		series_sample_write(q->began_ns, now - q->began_ns, k->sections, &sample);
-		text_add(&sample, text_c(&k->body), k->body.len);
-		if (!text_ok(&sample) || k->body.failed ||
-		    spool_append(q->stream, sample.s, sample.len, &span) < 0) {
+		sample = series_sink_take(k, q->began_ns, now - q->began_ns, &n);
+		if (!sample || spool_append(q->stream, sample, n, &span) < 0) {
 			loss_note(s->loss, LOSS_FAULT, q->source, 0, q->began_ns, now, 1,
 				  "no memory for a sample");
 		} else {
@@ -144,8 +148,7 @@ static void hand_on(struct series_sink *k, void *arg)
 		leave_session(p);
 	}
 	q->began_ns = now;
-	text_reset(&k->body);
-	k->sections = 0;
+	series_sink_reset(k);
 }
 
 static void read_series(struct sampler *p, struct series *q)
@@ -233,9 +236,45 @@ static bool set_reading(struct sampler *p, const struct series *q)
 	return wanted;
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts = {0};
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* The least of a few: the first opens files, and any may be disturbed. */
+static void learn_cost(struct sampler *p, struct series *q, uint64_t cost_ns)
+{
+	q->cost_run_ns = q->cost_runs ? min_of(q->cost_run_ns, cost_ns) : cost_ns;
+	if (++q->cost_runs < COST_RUNS)
+		return;
+	q->cost_runs = 0;
+	p->costs[q - p->series].cpu_ns = q->cost_run_ns;
+}
+
+/* What nobody asked for by name must not be felt: see series_spare(). */
+static void spare(struct sampler *p)
+{
+	size_t i = series_spare(p->costs, p->count);
+	struct series *q = &p->series[i];
+
+	if (i == p->count || q->interval_ns >= SERIES_INTERVAL_MAX_NS / 2)
+		return;
+	q->interval_ns *= 2;
+	q->due_ns += q->interval_ns / 2;
+	p->costs[i].interval_ns = q->interval_ns;
+	if (!q->slow_said)
+		say(p, q, SOURCE_DEGRADED,
+		    "reading it costs much on this host: it is read less often than the default "
+		    "(--sample NAME@SECONDS asks for more)");
+	q->slow_said = true;
+}
+
 static void sample(struct sampler *p, struct series *q)
 {
-	uint64_t began_ns = clock_mono_ns();
+	uint64_t began_ns = clock_mono_ns(), before_ns = cpu_ns();
 	bool any;
 
 	if (!set_reading(p, q))
@@ -248,6 +287,7 @@ static void sample(struct sampler *p, struct series *q)
 	(void)set_reading(p, NULL);
 	any = p->sink.sections || p->sink.read_bytes;
 	hand_on(&p->sink, q);
+	learn_cost(p, q, cpu_ns() - before_ns);
 	note_failures(p, q, began_ns, any);
 }
 
@@ -257,7 +297,7 @@ static void sample(struct sampler *p, struct series *q)
  */
 static uint64_t note_late(struct sampler *p, struct series *q, uint64_t from_ns)
 {
-	uint64_t interval = q->spec->interval_ns, now = clock_mono_ns(), missed;
+	uint64_t interval = q->interval_ns, now = clock_mono_ns(), missed;
 
 	if (now < from_ns)
 		return from_ns;
@@ -269,8 +309,7 @@ static uint64_t note_late(struct sampler *p, struct series *q, uint64_t from_ns)
 /* The next time on the grid that is still to come. */
 static void set_next(struct sampler *p, struct series *q)
 {
-	q->due_ns = q->spec->interval_ns ? note_late(p, q, q->due_ns + q->spec->interval_ns)
-					 : UINT64_MAX;
+	q->due_ns = q->interval_ns ? note_late(p, q, q->due_ns + q->interval_ns) : UINT64_MAX;
 }
 
 static uint64_t next_due(const struct sampler *p)
@@ -314,8 +353,8 @@ static void last_samples(struct sampler *p)
 		struct series *q = &p->series[i];
 
 		/* The last one stands for the newest that it should have been. */
-		if (q->spec->interval_ns)
-			(void)note_late(p, q, q->due_ns + q->spec->interval_ns);
+		if (q->interval_ns)
+			(void)note_late(p, q, q->due_ns + q->interval_ns);
 		sample(p, q);
 		if (q->failing_count)
 			note_gap(p, q, q->failing_ns, q->last_ns, q->failing_count,
@@ -342,6 +381,7 @@ static void *sampler_thread(void *arg)
 				sample(p, &p->series[i]);
 				set_next(p, &p->series[i]);
 			}
+		spare(p);
 		if (!p->began)
 			tell(p, &p->began);
 	}
@@ -362,6 +402,8 @@ static unsigned int allow_descriptors(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return KEPT_MIN;
 	before = limit.rlim_cur;
+	if (before >= 4 * KEPT_MAX)
+		return KEPT_MAX;
 	limit.rlim_cur = min_of(before + KEPT_MAX, limit.rlim_max);
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < before + KEPT_MIN)
 		return KEPT_MIN;
@@ -376,6 +418,9 @@ static int add_series(struct source *s, struct sampler *p, const struct series_s
 	int r;
 
 	q->spec = spec;
+	q->interval_ns = spec->interval_ns;
+	p->costs[q - p->series] =
+		(struct series_cost){.interval_ns = spec->interval_ns, .asked = spec->asked};
 	(void)snprintf(q->source, sizeof(q->source), SERIES_SOURCE "%s", spec->name);
 	r = spool_stream_add(s->session->spool, CHUNK_SERIES, (uint32_t)p->count, NULL, &q->stream,
 			     e);
@@ -422,6 +467,7 @@ static int series_prepare(struct source *s, struct err *e)
 		return err_nomem(e);
 	s->priv = p;
 	p->sink.limit_bytes = append_max - 256;
+	series_sink_reset(&p->sink);
 	r = series_plan_make(s->session->config, &p->plan, e);
 	if (r == 0)
 		r = series_reader_init(&p->reader, "", append_max - SECTION_LINES, e);
