@@ -141,14 +141,16 @@ tcp() {
 	while read -r state rq sq local_end peer _ && read -r rest; do
 		grep -q "^$local_end $peer state=established " "$file" || { echo "no $local_end $peer"; cat "$file"; return 1; }
 		line=$(grep "^$local_end $peer " "$file")
-		for pair in cwnd:cwnd advmss:advmss mss:snd_mss pmtu:pmtu; do # what does not change on the loopback
+		for pair in advmss:advmss mss:snd_mss pmtu:pmtu; do # what does not change on the loopback
 			v=$(grep -o "\b${pair%:*}:[0-9]*" <<<"$rest" | head -1)
 			[ -z "$v" ] || grep -q " ${pair#*:}=${v#*:} " <<<"$line" || { echo "$v of $local_end: $line"; return 1; }
 		done
 		# What only grows: ss looked while samples were taken.
-		v=$(grep -o 'segs_out:[0-9]*' <<<"$rest" | head -1)
-		first=$(for f in $(awk '{ print $4 }' "$work/walked"); do grep "^$local_end $peer " "$f"; done | grep -o ' segs_out=[0-9]*' | cut -d= -f2 | sort -n | sed -n '1p;$p')
-		between "$(head -1 <<<"$first")" "${v#*:}" "$(tail -1 <<<"$first")" "segs_out of $local_end" || return 1
+		for name in segs_out cwnd; do
+			v=$(grep -o "\b$name:[0-9]*" <<<"$rest" | head -1)
+			first=$(for f in $(awk '{ print $4 }' "$work/walked"); do grep "^$local_end $peer " "$f"; done | grep -o " $name=[0-9]*" | cut -d= -f2 | sort -n | sed -n '1p;$p')
+			between "$(head -1 <<<"$first")" "${v#*:}" "$(tail -1 <<<"$first")" "$name of $local_end" || return 1
+		done
 		n=$((n + 1))
 	done <"$work/ss"
 	[ $n -ge 4 ] || { echo "$n connections compared"; cat "$work/ss"; return 1; }
