@@ -134,7 +134,7 @@ grid() { # beats do not drift: the 200th is 2 s behind the first, whatever each 
 }
 ok "on a grid of 10 ms" grid
 tcp() {
-	local file local_end peer rest fields2 n=0 cwnd rtt
+	local file local_end peer rest state rq sq line pair v first figure n=0
 	walk tcpinfo >"$work/walked" || return 1
 	file=$(sed -n 4p "$work/walked" | awk '{ print $4 }')
 	same "$connections" "$(grep -c . "$file")" "connections" || { cat "$work/ss" "$file"; return 1; }
@@ -146,10 +146,10 @@ tcp() {
 			[ -z "$v" ] || grep -q " ${pair#*:}=${v#*:} " <<<"$line" || { echo "$v of $local_end: $line"; return 1; }
 		done
 		# What only grows: ss looked while samples were taken.
-		for name in segs_out cwnd; do
-			v=$(grep -o "\b$name:[0-9]*" <<<"$rest" | head -1)
-			first=$(for f in $(awk '{ print $4 }' "$work/walked"); do grep "^$local_end $peer " "$f"; done | grep -o " $name=[0-9]*" | cut -d= -f2 | sort -n | sed -n '1p;$p')
-			between "$(head -1 <<<"$first")" "${v#*:}" "$(tail -1 <<<"$first")" "$name of $local_end" || return 1
+		for figure in segs_out cwnd; do
+			v=$(grep -o "\b$figure:[0-9]*" <<<"$rest" | head -1)
+			first=$(for f in $(awk '{ print $4 }' "$work/walked"); do grep "^$local_end $peer " "$f"; done | grep -o " $figure=[0-9]*" | cut -d= -f2 | sort -n | sed -n '1p;$p')
+			between "$(head -1 <<<"$first")" "${v#*:}" "$(tail -1 <<<"$first")" "$figure of $local_end" || return 1
 		done
 		n=$((n + 1))
 	done <"$work/ss"
