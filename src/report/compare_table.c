@@ -69,13 +69,22 @@ static bool has_key(const struct figure *f)
 	       bytes == (f->type == COLUMN_BYTES);
 }
 
+/* A unit is a short word of ours, printed as it is; what is none did not come from us. */
+static const char *plain_unit(const char *unit)
+{
+	for (const char *c = unit; c && *c; c++)
+		if (*c < ' ' || *c > '~')
+			return NULL;
+	return unit;
+}
+
 static bool parse_column(const struct json_value *v, struct figure *ret)
 {
 	const char *type = json_get_str(v, "type", "");
 
 	*ret = (struct figure){.key = json_get_str(v, "key", NULL),
 			       .title = json_get_str(v, "title", ""),
-			       .unit = json_get_str(v, "unit", NULL)};
+			       .unit = plain_unit(json_get_str(v, "unit", NULL))};
 	for (size_t i = 0; i < ARRAY_SIZE(type_names); i++) {
 		if (type_names[i] && !strcmp(type_names[i], type)) {
 			ret->type = (enum column_type)i;
