@@ -21,15 +21,12 @@
 #include "answers.h"
 #include "netevent.h"
 
-#define UPDATE_MOST 256	  /* ranked requests that are looked through for one that is known later */
 #define CONVERSATIONS 200 /* rows */
 
 /* A line of the list of slow ones. */
 struct slow {
 	uint64_t key; /* ns: see rank() */
-	uint64_t sent_ns, client_rid;
 	struct answer call;
-	uint8_t error;
 };
 
 struct rpc {
@@ -40,63 +37,45 @@ struct rpc {
 	uint64_t both_from_ns, both_to_ns; /* covered by packets and by events */
 	struct calls calls;
 	struct top slowest;
-	struct answer *recent; /* [ANSWERS_RECENT] */
+	struct answers answers;
 	uint64_t gaps, gap_bytes, bad_events;
 };
 
 /* ---- what is seen ---- */
 
-/* Clocks of packets and events differ by a little, so a place may tell after the last one. */
-static void update_ranked(struct rpc *r, const struct answer *call, enum calls_view view)
+/* The place that knows it best is still to tell: then it is told of then. */
+static bool comes_later(const struct rpc *r, const struct answer *a, enum calls_view best)
 {
-	if (r->slowest.count > UPDATE_MOST)
-		return;
-	for (size_t i = 0; i < r->slowest.count; i++) {
-		struct slow *s = (struct slow *)(void *)r->slowest.items + i;
+	return !(a->views & 1U << best) &&
+	       calls_find(&r->calls, a->pair, best, a->asker, a->id, a->command);
+}
 
-		if (!answer_same(&s->call, call) || s->call.views & 1U << view)
+/* By the round trip, without one by the wire, else by the service. */
+static void rank(void *arg, const struct answer *a)
+{
+	struct rpc *r = arg;
+	bool by_client = a->asker == CALLS_BY_CLIENT;
+	const enum calls_view order[] = {by_client ? CALLS_CLIENT : CALLS_SERVER, CALLS_PACKETS,
+					 by_client ? CALLS_SERVER : CALLS_CLIENT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		if (comes_later(r, a, order[i]))
+			return;
+		if (!(a->views & 1U << order[i]))
 			continue;
-		s->call.views |= (uint8_t)(1U << view);
-		s->call.latency_ns[view] = call->latency_ns[view];
-	}
-}
-
-/* Is it told of at a place that knows it better? */
-static bool known_better(const struct rpc *r, const struct answer *call, enum calls_view view)
-{
-	enum calls_view best = call->asker == CALLS_BY_CLIENT ? CALLS_CLIENT : CALLS_SERVER;
-
-	if (view == best)
-		return false;
-	if (call->views & 1U << best ||
-	    calls_find(&r->calls, call->pair, best, call->asker, call->id, call->command))
-		return true;
-	return view != CALLS_PACKETS && (call->views & 1U << CALLS_PACKETS ||
-					 calls_find(&r->calls, call->pair, CALLS_PACKETS,
-						    call->asker, call->id, call->command));
-}
-
-static void rank(struct rpc *r, const struct calls_done *d, const struct answer *call)
-{
-	enum calls_view view = d->session->view;
-
-	if (known_better(r, call, view)) {
-		update_ranked(r, call, view);
+		if (top_would(&r->slowest, a->latency_ns[order[i]]))
+			(void)top_add(&r->slowest,
+				      &(struct slow){.key = a->latency_ns[order[i]], .call = *a});
 		return;
 	}
-	if (top_would(&r->slowest, d->latency_ns))
-		(void)top_add(&r->slowest, &(struct slow){.key = d->latency_ns,
-							  .sent_ns = d->sent_ns,
-							  .client_rid = d->pair->client_rid,
-							  .call = *call,
-							  .error = d->error});
 }
 
 static void call_done(void *arg, const struct calls_done *d)
 {
 	struct rpc *r = arg;
 
-	rank(r, d, answer_note(r->recent, &r->calls, d));
+	answer_tell(&r->calls, d);
+	answers_note(&r->answers, &r->calls, d);
 }
 
 static void in_both(struct rpc *r, const struct calls_seen *s, unsigned int which)
@@ -370,16 +349,16 @@ static void tell_slowest(struct rpc *r, struct report_out *out)
 		bool by_client = s->call.asker == CALLS_BY_CLIENT;
 
 		table_row(t);
-		table_u64(t, s->sent_ns);
+		table_u64(t, s->call.sent_ns);
 		table_text(t, side_names[s->call.asker]);
 		table_text(t, wire_command_name(s->call.command));
 		table_u64(t, s->call.id);
 		cell_addr(t, &r->calls.pairs[s->call.pair].client);
-		cell_rid(t, s->client_rid);
+		cell_rid(t, s->call.client_rid);
 		cell_latency(t, &s->call, by_client ? CALLS_CLIENT : CALLS_SERVER);
 		cell_latency(t, &s->call, CALLS_PACKETS);
 		cell_latency(t, &s->call, by_client ? CALLS_SERVER : CALLS_CLIENT);
-		table_text(t, s->error ? wire_error_name(s->error) : NULL);
+		table_text(t, s->call.error ? wire_error_name(s->call.error) : NULL);
 	}
 	if (r->slowest.count)
 		table_note(t, "A request is one row, wherever it was seen; where it was not seen "
@@ -403,7 +382,7 @@ static void unanswered_row(struct rpc *r, struct table *t, const struct unanswer
 	cell_rid(t, r->calls.sessions[p->session].client_rid);
 	cell_addr(t, &r->calls.pairs[p->pair].server);
 	table_u64(t, u->sent);
-	table_text(t, unanswered_words(u, &r->calls, r->recent));
+	table_text(t, unanswered_words(u, &r->calls));
 }
 
 static void tell_unanswered(struct rpc *r, struct report_out *out)
@@ -693,10 +672,7 @@ static int open_rpc(void *self, const struct recording *rec, const struct analys
 	r->calls.done = call_done;
 	r->calls.arg = r;
 	top_init(&r->slowest, o->limit, sizeof(struct slow));
-	r->recent = calloc(ANSWERS_RECENT, sizeof(*r->recent));
-	if (code == 0 && !r->recent)
-		code = err_nomem(e);
-	return code;
+	return code == 0 ? answers_init(&r->answers, rank, r, e) : code;
 }
 
 static void tell_lacks(const struct rpc *r, struct report_out *out)
@@ -739,6 +715,7 @@ static int result_rpc(void *self, struct report_out *out, struct err *e)
 	struct rpc *r = self;
 
 	calls_finish(&r->calls);
+	answers_flush(&r->answers);
 	/* What a case is about first, what is long last. */
 	tell_slowest(r, out);
 	tell_unanswered(r, out);
@@ -758,7 +735,7 @@ static void done_rpc(void *self)
 
 	calls_free(&r->calls);
 	top_done(&r->slowest);
-	free(r->recent);
+	answers_done(&r->answers);
 }
 
 const struct analysis_ops analysis_rpc = {

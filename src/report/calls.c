@@ -438,7 +438,9 @@ static void take_answer(struct calls *c, const struct calls_seen *s, struct call
 				   .error = m->error,
 				   .id = m->id,
 				   .sent_ns = p->ns,
-				   .latency_ns = s->end_ns - p->ns};
+				   .latency_ns = s->end_ns - p->ns,
+				   .told = p->told};
+	memcpy(done.told_ns, p->told_ns, sizeof(done.told_ns));
 	if (s->end_ns < done.sent_ns) {
 		f->backwards++;
 		if (c->dropped)
@@ -569,11 +571,11 @@ void calls_count_frame(struct calls *c, const struct calls_seen *s, unsigned int
 }
 
 /** calls_find() - a request of a pair of addresses that is unanswered at a view; NULL: none */
-const struct calls_pending *calls_find(const struct calls *c, uint32_t pair, enum calls_view view,
-				       enum calls_side asker, uint64_t id, uint8_t command)
+struct calls_pending *calls_find(const struct calls *c, uint32_t pair, enum calls_view view,
+				 enum calls_side asker, uint64_t id, uint8_t command)
 {
 	uint32_t index = pair < c->pair_count ? c->pairs[pair].sessions[view] : 0;
-	const struct calls_pending *p;
+	struct calls_pending *p;
 
 	if (!index)
 		return NULL;

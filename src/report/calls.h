@@ -89,6 +89,10 @@ struct calls_pending {
 	uint32_t sent;		/* frames; 0: an empty slot */
 	uint16_t epoch;
 	uint8_t side, command;
+	/* Other places that saw it answered, by whoever looks for that (answers.c): bits 1 << enum
+	 * calls_view, and how long it took there. */
+	uint8_t told;
+	uint64_t told_ns[CALLS_VIEWS];
 };
 
 /* A request that was answered. */
@@ -98,6 +102,8 @@ struct calls_done {
 	enum calls_side asker;
 	uint8_t command, error;
 	uint64_t id, sent_ns, latency_ns;
+	uint8_t told; /* as of calls_pending */
+	uint64_t told_ns[CALLS_VIEWS];
 };
 
 /* A message at one view. */
@@ -153,8 +159,8 @@ bool calls_see_event(struct calls *c, const struct trace_event *e, event_fields 
 		     struct wire_message *ret_message, struct calls_seen *ret);
 void calls_message(struct calls *c, const struct calls_seen *s);
 void calls_count_frame(struct calls *c, const struct calls_seen *s, unsigned int which);
-const struct calls_pending *calls_find(const struct calls *c, uint32_t pair, enum calls_view view,
-				       enum calls_side asker, uint64_t id, uint8_t command);
+struct calls_pending *calls_find(const struct calls *c, uint32_t pair, enum calls_view view,
+				 enum calls_side asker, uint64_t id, uint8_t command);
 void calls_finish(struct calls *c);
 
 #endif

@@ -90,7 +90,6 @@ struct verdict_lost {
 /* What began and did not end. */
 struct verdict_hung {
 	struct calls calls;
-	struct answer *recent; /* [ANSWERS_RECENT] */
 	struct pairs waits;    /* for locks: by pid; .more: a number that tells locks apart */
 };
 

@@ -23,7 +23,7 @@ static void call_done(void *arg, const struct calls_done *d)
 {
 	struct verdict_hung *h = arg;
 
-	(void)answer_note(h->recent, &h->calls, d);
+	answer_tell(&h->calls, d);
 }
 
 /** verdict_hung_open() - nothing seen yet */
@@ -31,17 +31,15 @@ int verdict_hung_open(struct verdict_hung *h, const struct recording *rec, struc
 {
 	int r = calls_init(&h->calls, rec->has_server ? &rec->server : NULL, e);
 
-	h->recent = calloc(ANSWERS_RECENT, sizeof(*h->recent));
 	h->calls.done = call_done;
 	h->calls.arg = h;
-	return r == 0 && !h->recent ? err_nomem(e) : r;
+	return r;
 }
 
 void verdict_hung_done(struct verdict_hung *h)
 {
 	calls_free(&h->calls);
 	pairs_done(&h->waits);
-	free(h->recent);
 }
 
 /** verdict_hung_packet() - a message of the packets */
@@ -119,9 +117,9 @@ static void say_span(struct text *out, uint64_t ns)
 		text_str(out, format_duration(ns, buf, sizeof(buf)));
 }
 
-static bool is_hung(const struct verdict_hung *h, const struct unanswered *u, uint64_t end_ns)
+static bool is_hung(const struct unanswered *u, uint64_t end_ns)
 {
-	return story_between(u->ns, end_ns) >= HUNG_NS && !unanswered_elsewhere(u, h->recent);
+	return story_between(u->ns, end_ns) >= HUNG_NS && !u->told;
 }
 
 static void say_request(struct text *out, const struct calls *c, const struct unanswered *u)
@@ -152,7 +150,7 @@ static void say_requests(struct story *s, uint64_t end_ns)
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!is_hung(h, &list[i], end_ns))
+		if (!is_hung(&list[i], end_ns))
 			continue;
 		oldest = oldest ? oldest : &list[i];
 		hung++;

@@ -243,18 +243,22 @@ static void what_was_acknowledged_is_not_yet_answered(void)
 	end();
 }
 
-/* The client at 10.0.0.1:40000, the server at 10.0.0.2:5000, both on this host. */
+static int client_port = 40000;
+
+/* The client at 10.0.0.1, the server at 10.0.0.2:5000, both on this host. */
 static void traced(bool sent, bool at_server, uint64_t ns, unsigned int id, unsigned int command,
 		   bool response)
 {
 	char fields[400];
 
-	(void)snprintf(fields, sizeof(fields),
-		       "fsid=0x1111110000000000 rid=%#llx name_addr=%u name_port=%d peer_addr=%u "
-		       "peer_port=%d nh_seq=%u nh_id=%u nh_cmd=%u nh_flags=%d",
-		       (unsigned long long)(at_server ? SERVER_RID : CLIENT_RID),
-		       0x0a000001 + at_server, at_server ? 5000 : 40000, 0x0a000002 - at_server,
-		       at_server ? 40000 : 5000, response ? 1 : id, id, command, response);
+	(void)snprintf(
+		fields, sizeof(fields),
+		"fsid=0x1111110000000000 rid=%#llx name_addr=%u name_port=%d peer_addr=%u "
+		"peer_port=%d nh_seq=%u nh_id=%u nh_cmd=%u nh_flags=%d",
+		(unsigned long long)(at_server ? SERVER_RID
+					       : CLIENT_RID + (unsigned int)client_port - 40000),
+		0x0a000001 + at_server, at_server ? 5000 : client_port, 0x0a000002 - at_server,
+		at_server ? client_port : 5000, response ? 1 : id, id, command, response);
 	kit_event(sent ? "scoutfs_net_send_message" : "scoutfs_net_recv_message", ns, 0, 1, fields);
 }
 
@@ -323,6 +327,70 @@ static void a_place_may_tell_after_the_last_one(void)
 	CHECK_EQ(t->row_count, 1);
 	CHECK_EQ(kit_u64(t, 0, "round_trip_ns"), 10 * MS);
 	CHECK_EQ(kit_u64(t, 0, "wire_ns"), 11 * MS);
+	end();
+}
+
+/* A request of 5 ms. The packets' clock is late. */
+static void seen_by_events(uint64_t ns, unsigned int id)
+{
+	traced(true, false, ns, id, WIRE_LOCK, false);
+	request(0, ns + MS, id, WIRE_LOCK);
+	traced(false, true, ns + 2 * MS, id, WIRE_LOCK, false);
+	traced(true, true, ns + 3 * MS, id, WIRE_LOCK, true);
+	traced(false, false, ns + 5 * MS, id, WIRE_LOCK, true);
+}
+
+static void seen_on_the_wire(uint64_t ns, unsigned int id)
+{
+	answer(1, ns + 6 * MS, id, WIRE_LOCK, 0);
+}
+
+static void many_requests_of_mounts_with_the_same_numbers_are_a_line_each(void)
+{
+	struct tcpflow_connection flows[2];
+	const struct table *t;
+	size_t whole = 0;
+
+	kit.options.limit = 0;
+	begin();
+	flows[0] = flow;
+	flows[1] = kit_flow("10.0.0.1:40001", "10.0.0.2:5000");
+	for (unsigned int i = 0; i < 400; i++) {
+		for (int k = 0; k < 2; k++) {
+			flow = flows[k];
+			client_port = 40000 + k;
+			seen_by_events(1000 * MS + i * 10 * MS, i + 1);
+		}
+		for (int k = 0; k < 2; k++) {
+			flow = flows[k];
+			seen_on_the_wire(1000 * MS + i * 10 * MS, i + 1);
+		}
+	}
+	client_port = 40000;
+	t = kit_table("slowest");
+	CHECK_EQ(t->row_count, 800);
+	for (size_t i = 0; i < t->row_count; i++)
+		whole += kit_u64(t, i, "round_trip_ns") == 5 * MS &&
+			 kit_u64(t, i, "wire_ns") == 5 * MS && kit_u64(t, i, "service_ns") == MS;
+	CHECK_EQ(whole, 800);
+	end();
+}
+
+static void an_answer_that_another_place_saw_is_not_forgotten(void)
+{
+	const struct table *t;
+
+	begin();
+	traced(true, false, 1000 * MS, 7, WIRE_STATFS, false);
+	traced(false, true, 1001 * MS, 7, WIRE_STATFS, false);
+	traced(true, true, 1002 * MS, 7, WIRE_STATFS, true);
+	for (unsigned int i = 0; i < 10000; i++) {
+		seen_by_events(2000 * MS + i * 6 * MS, 8 + i);
+		seen_on_the_wire(2000 * MS + i * 6 * MS, 8 + i);
+	}
+	t = kit_table("unanswered");
+	CHECK_EQ(t->row_count, 1);
+	CHECK_STR(kit_str(t, 0, "got_to"), "answer was sent");
 	end();
 }
 
@@ -426,7 +494,9 @@ TEST_MAIN(TEST(an_answer_belongs_to_the_request_of_its_number_and_direction),
 	  TEST(another_server_begins_with_its_own_numbers),
 	  TEST(what_was_acknowledged_is_not_yet_answered),
 	  TEST(each_place_counts_for_itself_and_a_request_is_one_line),
-	  TEST(a_place_may_tell_after_the_last_one), TEST(who_the_server_is_need_not_be_known),
-	  TEST(numbers_of_a_stranger_do_no_harm),
+	  TEST(a_place_may_tell_after_the_last_one),
+	  TEST(many_requests_of_mounts_with_the_same_numbers_are_a_line_each),
+	  TEST(an_answer_that_another_place_saw_is_not_forgotten),
+	  TEST(who_the_server_is_need_not_be_known), TEST(numbers_of_a_stranger_do_no_harm),
 	  TEST(more_unanswered_requests_than_are_kept_are_counted),
 	  TEST(more_connections_than_are_kept_are_counted), TEST(nothing_is_a_report_too))
