@@ -289,6 +289,8 @@ static void truth_learn(struct truth *t, const struct capture *c)
 		if (p->transport != WIRE_TCP || !p->payload_bytes)
 			continue;
 		s = stream_of(t, &p->source, &p->destination, true);
+		if (!s)
+			continue; /* more than STREAMS_MAX: its messages count as false ones */
 		if (!s->n)
 			s->first_seq = p->tcp_seq;
 		s->bytes = realloc(s->bytes, s->n + p->payload_bytes);
