@@ -4,6 +4,7 @@
 # Reports on trace events of the real sessions: `events` beside trace-cmd, byte for byte; `rates`, `locks`, `commits`
 # and `timeline` beside a few lines of Python over its text (events.py). Arguments: the program, raw_bundle.
 set -u
+export SCOUTFS_TRACE_NO_CONFIG=yes
 program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 data=$here/../data/real

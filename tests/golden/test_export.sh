@@ -4,6 +4,7 @@
 # Exports of the real sessions, beside what trace-cmd, tshark and a few lines of Python make of the same captures
 # (export.py); then names that a stranger made up, and windows with nothing in them. Arguments: the program, raw_bundle.
 set -u
+export SCOUTFS_TRACE_NO_CONFIG=yes
 program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 data=$here/../data/real

@@ -6,6 +6,7 @@
 # HTML_PICTURES names a folder where what the pages looked like is kept, HTML_PAGES those of client, leader, hostile that
 # the browser gets.
 set -u
+export SCOUTFS_TRACE_NO_CONFIG=yes
 program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 # shellcheck disable=SC2034 # real.sh's

@@ -4,6 +4,7 @@
 # Reports `rpc` and `connections` of the real sessions, beside what trace-cmd, tshark and a few lines of Python make of
 # the same captures (network.py). Arguments: the program, raw_bundle.
 set -u
+export SCOUTFS_TRACE_NO_CONFIG=yes
 program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 data=$here/../data/real

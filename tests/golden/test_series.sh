@@ -5,6 +5,7 @@
 # a count of the packets make of the same captures (gnuplot.py), the simulator's own word on what it sent, and gnuplot itself; the
 # page. Arguments: the program, raw_bundle, the simulator. SERIES_PICTURES names a folder where pictures are kept.
 set -u
+export SCOUTFS_TRACE_NO_CONFIG=yes
 program=$1 raw_bundle=$2 sim=$3
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 data=$here/../data/real

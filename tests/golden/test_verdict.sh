@@ -4,6 +4,7 @@
 # Reports `verdict`, `heartbeats` and `loss` of the real fences, beside what trace-cmd, tshark and grep say of the same captures
 # (verdict.py). Arguments: the program, raw_bundle.
 set -u
+export SCOUTFS_TRACE_NO_CONFIG=yes
 program=$(readlink -f "$1") raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 data=$here/../data/real

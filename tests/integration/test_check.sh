@@ -7,7 +7,7 @@
 #
 #     sudo SCOUTFS_TRACE=build/src/scoutfs-trace TEST_DATA=tests/data tests/integration/test_check.sh
 set -u
-export LC_ALL=C NO_COLOR=1
+export LC_ALL=C NO_COLOR=1 SCOUTFS_TRACE_NO_CONFIG=yes
 if [ "$(id -u)" != 0 ]; then
 	echo "needs root"
 	exit 77

@@ -7,7 +7,7 @@
 #     SCOUTFS_TRACE=build/src/scoutfs-trace RAW_BUNDLE=build/tests/golden/raw_bundle TEST_DATA=tests/data \
 #         tests/integration/test_report.sh
 set -u
-export LC_ALL=C NO_COLOR=1
+export LC_ALL=C NO_COLOR=1 SCOUTFS_TRACE_NO_CONFIG=yes
 unset COLUMNS
 bin=$(realpath "${SCOUTFS_TRACE:?}") raw_bundle=$(realpath "${RAW_BUNDLE:?}") data=$(realpath "${TEST_DATA:?}")/real
 work=$(mktemp -d)
