@@ -18,6 +18,16 @@ static bool chooses_mount(const struct arguments *a)
 	return false;
 }
 
+/* Files about the host are in no program's form: all that would come of it is an empty export. */
+static bool wants_context(const struct arguments *a)
+{
+	for (size_t i = 0; i < a->report.filter_count; i++)
+		if (a->report.filters[i].kind == FILTER_SOURCE &&
+		    !strcmp(a->report.filters[i].text, "context"))
+			return true;
+	return false;
+}
+
 int cmd_export(struct arguments *a, struct err *e)
 {
 	int r;
@@ -32,6 +42,13 @@ int cmd_export(struct arguments *a, struct err *e)
 		(void)err_set(e, -EINVAL,
 			      "packets do not tell whose they are: choose them with --peer instead "
 			      "of --rid");
+		return STATUS_USAGE;
+	}
+	if (wants_context(a)) {
+		(void)err_set(
+			e, -EINVAL,
+			"--source context: files about the host are not exported; they are in "
+			"the bundle's folder context, and 'report' shows what they say");
 		return STATUS_USAGE;
 	}
 	r = report_run(&a->report, e);

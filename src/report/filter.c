@@ -160,6 +160,10 @@ static int parse_source(struct report_filter *f, struct err *e)
 			return 0;
 		}
 	}
+	if (!strcmp(f->text, "series"))
+		return err_set(e, -EINVAL,
+			       "--source: series are no source of events, but reports of their "
+			       "own: 'scoutfs-trace report BUNDLE series'");
 	return err_set(e, -EINVAL, "--source: '%s' is none of: trace, packets, log, context",
 		       f->text);
 }

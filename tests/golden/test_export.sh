@@ -94,6 +94,10 @@ tell "perfetto: a window with nothing in it is an empty file"
 	jq -e '[.traceEvents[] | select(.cat == "rpc")] | length > 100' "$work/export.json" >"$work/jq.out"
 tell "perfetto: without packets there are the requests of the trace events"
 
+"$program" export "$bundle" --source context >"$work/refused" 2>"$work/export.err"
+[ $? = 2 ] && [ ! -s "$work/refused" ] && grep -q "files about the host are not exported" "$work/export.err"
+tell "files about the host are refused: nothing would come of them"
+
 # A stranger's names: quotes, tags, line breaks, bytes that are no UTF-8.
 mkdir "$work/folder" && tar -C "$work/folder" --strip-components=1 -xf "$bundle" 2>"$work/tar.err"
 python3 - "$work/folder" <<'EOF'

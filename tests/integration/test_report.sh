@@ -136,6 +136,7 @@ ok "a report twice" refuses "twice" "$bundle" about about.sources
 ok "a table twice" refuses "twice" "$bundle" about.sources loss about.sources
 ok "an event that the recording has not" refuses "no event" "$bundle" --event scoutfs:nothing
 ok "a process that the recording has not" refuses "no process" "$bundle" --comm nothing
+ok "series, as if they were events" refuses "report BUNDLE series" "$bundle" --source series
 filtered_out() { # WORDS ARG...
 	local words=$1
 	shift
