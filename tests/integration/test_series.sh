@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 begin ss cmp
 
-sim_start "nodes 3; rate 300; forever" >&2
+sim_start "nodes 3; rate 100; forever" >&2
 fields=$work/fields
 mkdir "$fields"
 
@@ -51,7 +51,7 @@ ok "the default set: recorded" record --duration 60s
 cat /proc/vmstat >"$work/vmstat.before"
 cat /proc/stat >"$work/stat.before"
 before=$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime)
-enough() { recorded_at_least .series.samples 40; }
+enough() { recorded_at_least .series.samples 25; } # the second round is among them
 ok "status shows it" until_true enough
 now=$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime)
 recorder_signal TERM
@@ -59,18 +59,20 @@ cat /proc/vmstat >"$work/vmstat.after"
 cat /proc/stat >"$work/stat.after"
 ok "a bundle" unpack
 ok "complete, in order" stopped signal
-rows() {
-	local name
-	for name in scoutfs quorum fence tcpinfo blockdev vmstat meminfo stat netdev snmp netstat diskstats interrupts softirqs; do
-		same "ok" "$(source_field "series/$name" status)" "$name" || return 1
-		number "$(source_field "series/$name" records)" "$name" || return 1
-	done
-	for name in tcpinfo vmstat meminfo stat netdev snmp netstat diskstats interrupts softirqs; do
-		same "$(samples $name)" "$(source_field "series/$name" records)" "records of $name" &&
-			same "$(samples $name)" "$(source_field "series/$name" recorded)" "recorded of $name" &&
-			same "series/$name.txt" "$(source_field "series/$name" member)" "member of $name" || return 1
-	done
-	same "" "$(source_field series/slabinfo name)" "slabinfo is for who asks"
+rows() { # one jq for all: NAME STATUS RECORDS RECORDED MEMBER
+	local name status records recorded member seen=
+	m '.sources[] | select(.name | startswith("series/")) | "\(.name[7:]) \(.status) \(.records) \(.recorded) \(.member)"' >"$work/rows"
+	while read -r name status records recorded member; do
+		[ "$name" = pressure ] && continue # not every kernel has it
+		seen="$seen $name"
+		same "ok" "$status" "$name" && number "$records" "$name" || return 1
+		case $name in scoutfs | quorum | fence | blockdev) continue ;; esac # nothing to read here
+		same "$(samples "$name")" "$records" "records of $name" && same "$records" "$recorded" "recorded of $name" &&
+			same "series/$name.txt" "$member" "member of $name" || return 1
+	done <"$work/rows"
+	# slabinfo is for who asks
+	same "blockdev diskstats fence interrupts meminfo netdev netstat quorum scoutfs snmp softirqs stat tcpinfo vmstat" \
+		"$(tr ' ' '\n' <<<"$seen" | grep . | sort | paste -sd' ')" "series"
 }
 ok "a row for each series" rows
 within() { # every sample taken between the two cats lies between them
@@ -84,7 +86,7 @@ within() { # every sample taken between the two cats lies between them
 		done
 		seen=$((seen + 1))
 	done <"$work/walked"
-	[ $seen -ge 2 ] || { echo "$seen samples"; cat "$work/walked"; return 1; }
+	[ $seen -ge 1 ] || { echo "$seen samples"; cat "$work/walked"; return 1; }
 	walk stat >"$work/walked" || return 1
 	while read -r when took path file; do
 		[ $((when / 1000000)) -gt "$before" ] || continue
@@ -109,28 +111,37 @@ ok "summary.txt tells of it, and of no loss" summary
 # ---- the number of samples, and TCP state ----
 
 ok "10 ms, 0.25 s, once, another's file: recorded" record --sample stat@0.01 --sample tcpinfo@0.25 --sample meminfo@0 \
-	--sample processes@0.5 --sample "own=$work/own@0.1" --sample "more=$work/m[0-9]@0.1" --duration 3s
+	--sample processes@0.5 --sample "own=$work/own@0.1" --sample "more=$work/m[0-9]@0.1" --duration 1500ms
 ss -Htin state connected "( sport = :$port or dport = :$port )" >"$work/ss" # two lines each
 connections=$(grep -c . <(grep -v '^[[:space:]]' "$work/ss"))
 recorder_wait
 ok "a bundle of it" unpack
-arithmetic() { # one at the start, one each interval, one at the end; what came too late is in the gaps
+# One at the start, one each interval, one at the end; what came too late is in the gaps, and both together are every beat
+# from the first stamp to the last. The host may be busy: the end comes when it comes.
+beats() { # NAME MS
 	local late span
-	late=$(source_field series/stat 'gaps | map(.count) | add // 0')
-	# From the first to the last, which is the one at the end; the host is busy, the end comes when it comes.
-	span=$(sed -n 's/^@ \([0-9]*\) .*/\1/p' "$work/b/series/stat.txt" | sed -n '1p;$p' | paste -sd- | awk -F- '{ printf "%d", ($2 - $1) / 1000000 }')
-	between 2900 "$span" 6000 "ms" && between $((span / 10)) $(($(samples stat) + late)) $((span / 10 + 3)) "samples at 10 ms, late $late" &&
-		between $((span / 250 + 1)) "$(samples tcpinfo)" $((span / 250 + 3)) "samples at 0.25 s" && same 2 "$(samples meminfo)" "samples once" &&
-		between $((span / 500 + 1)) "$(samples processes)" $((span / 500 + 3)) "samples at 0.5 s"
+	late=$(source_field "series/$1" 'gaps | map(.count) | add // 0')
+	span=$(sed -n 's/^@ \([0-9]*\) .*/\1/p' "$work/b/series/$1.txt" | sed -n '1p;$p' | paste -sd- | awk -F- '{ printf "%d", ($2 - $1) / 1000000 }')
+	[ "$span" -ge 1400 ] || { echo "$span ms of $1"; return 1; }
+	between $((span / $2)) $(($(samples "$1") + late)) $((span / $2 + 3)) "beats of $1 in $span ms, late $late"
 }
+arithmetic() { beats stat 10 && beats tcpinfo 250 && beats processes 500 && same 2 "$(samples meminfo)" "samples once"; }
 ok "as many samples as the interval says" arithmetic
 heads() {
 	same "# scoutfs-trace series 1 stat every 0.01 s" "$(head -1 "$work/b/series/stat.txt")" head &&
 		same "# scoutfs-trace series 1 meminfo once" "$(head -1 "$work/b/series/meminfo.txt")" head
 }
 ok "heads" heads
-grid() { # beats do not drift: the 200th is 2 s behind the first, whatever each took
-	walk stat | awk 'NR == 1 { t = $1 } { d = ($1 - t) % 10000000; n++; if (d > 4000000) late++ } END { exit n < 250 || late > n / 5 }'
+# Beats do not drift: the 150th is 1.49 s behind the first, whatever each took, but for how late it was itself, which it is
+# not always. A machine so busy that samples were left out shows nothing here: beats() has accounted for those.
+grid() {
+	[ "$(source_field series/stat 'gaps | length')" = 0 ] || return 0
+	walk stat >"$work/walked" && awk '{ t[NR] = $1 } END {
+		if (NR < 100) exit 1
+		for (i = NR - 50; i < NR; i++) { late = t[i] - t[1] - (i - 1) * 10000000; if (i == NR - 50 || late < least) least = late }
+		print "least late by " least " ns"
+		exit least < -9000000 || least > 5000000
+	}' "$work/walked"
 }
 ok "on a grid of 10 ms" grid
 tcp() {
@@ -173,15 +184,16 @@ ok "files that were never there: said, and no fault" absent
 echo "a 1" >"$work/own"
 mkfifo "$work/m1" && mkdir "$work/m2" && echo x >"$work/m3"
 head -c 5000000 /dev/zero | tr '\0' '\n' >"$work/m4"
-ok "odd files: recorded" record --sample "own=$work/own@0.02" --sample "more=$work/m[0-9]@0.1"
-seen() { recorded_at_least .series.samples "$1"; }
-until_true seen 20
+ok "odd files: recorded" record --sample "own=$work/own@0.02" --sample "more=$work/m[0-9]@1"
+# Whatever is in the making now, and some that begin after.
+more_samples() { until_true recorded_at_least .series.samples $(($(status_field .series.samples) + 6)); }
+more_samples
 echo "a 2 b 3" >"$work/own.new" && mv "$work/own.new" "$work/own"
-until_true seen 40
+more_samples
 rm "$work/own"
-until_true seen 60
+more_samples
 echo "a 4 b 5 c 6" >"$work/own"
-until_true seen 80
+more_samples
 recorder_signal TERM
 ok "a bundle of them" unpack
 states() { # a 1, then a 2 b 3, then gone, then a 4 b 5 c 6
@@ -212,8 +224,8 @@ ok "a command: a bundle" unpack
 baseline() { same 2 "$(samples snmp)" "once: before and after" && between 5 "$(samples vmstat)" 12 "samples"; }
 ok "a sample before it and one after it" baseline
 
-ok "a recorder to be killed: recorded" record --sample stat@0.02 --sample default
-until_true seen 200
+ok "a recorder to be killed: recorded" record --sample stat@0.01 --sample default --lag 200ms
+until_true recorded_at_least .series.samples 100
 sleep_lag() { # durable within the lag: what was there more than two syncs ago
 	[ "$(wc -c <"$rec_dir/spool/tail")" -gt 0 ]
 }
