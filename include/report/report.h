@@ -17,7 +17,7 @@ enum report_export { EXPORT_NONE, EXPORT_PERFETTO, EXPORT_PCAPNG };
 
 /* What is not let through is not seen by any report. Of one kind, any may match; all kinds must. */
 enum report_filter_kind {
-	FILTER_SOURCE, /* trace, packets, log or context */
+	FILTER_SOURCE, /* trace, packets, log or context; several: packets,log */
 	FILTER_EVENT,  /* SYSTEM, SYSTEM:EVENT or EVENT; with * and ? */
 	FILTER_PID,    /* numbers: 1,4-7 */
 	FILTER_COMM,   /* name of a process, as the kernel has it: 15 bytes; with * and ? */
@@ -30,8 +30,8 @@ enum report_filter_kind {
 
 struct report_filter {
 	enum report_filter_kind kind;
-	const char *text;		/* as written */
-	uint64_t number;		/* PID, CPU: the first; RID: the bits that count */
+	const char *text; /* as written */
+	uint64_t number;  /* PID, CPU: the first; RID: the bits that count; SOURCE: which */
 	uint64_t mask, fsid, fsid_mask; /* RID; mask 0 of the fsid: any */
 	struct wire_addr peer;		/* PEER; port 0: any */
 };

@@ -23,7 +23,7 @@ static bool wants_context(const struct arguments *a)
 {
 	for (size_t i = 0; i < a->report.filter_count; i++)
 		if (a->report.filters[i].kind == FILTER_SOURCE &&
-		    !strcmp(a->report.filters[i].text, "context"))
+		    strstr(a->report.filters[i].text, "context"))
 			return true;
 	return false;
 }

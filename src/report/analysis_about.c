@@ -177,9 +177,20 @@ static void put_span(struct table *t, uint64_t first_ns, uint64_t last_ns)
 	table_u64(t, last_ns - first_ns);
 }
 
-static void tell_source(struct table *t, const struct json_value *v)
+static void put_within(const struct about *a, struct table *t, const char *name)
 {
-	const char *status = json_get_str(v, "status", "?");
+	uint64_t ns;
+
+	if (recording_bound_ns(a->rec, name, &ns))
+		table_u64(t, ns);
+	else
+		table_none(t);
+}
+
+static void tell_source(const struct about *a, struct table *t, const struct json_value *v)
+{
+	const char *status = json_get_str(v, "status", "?"),
+		   *name = recording_source_name(json_get_str(v, "name", "?"));
 	bool at_least = json_get_bool(v, "lost_is_lower_bound", false);
 	uint64_t records = json_get_u64(v, "records", 0);
 
@@ -187,19 +198,20 @@ static void tell_source(struct table *t, const struct json_value *v)
 	if (!json_get_str(v, "member", NULL))
 		return;
 	table_row(t);
-	table_text(t, json_get_str(v, "name", "?"));
+	table_text(t, name);
 	table_text(t, status);
 	put_count(t, v, "records");
 	put_count(t, v, "lost");
 	put_span(t, records ? json_get_u64(v, "first_monotonic_ns", 0) : 0,
 		 records ? json_get_u64(v, "last_monotonic_ns", 0) : 0);
+	put_within(a, t, name);
 	table_text(t, json_get_str(v, "why", ""));
 	if (strcmp(status, "ok") != 0)
 		table_mark(t, ROW_BAD);
 	else if (json_get_u64(v, "lost", 0) || at_least)
 		table_mark(t, ROW_WARNING);
 	if (at_least)
-		table_note(t, "%s lost more than was counted.", json_get_str(v, "name", "?"));
+		table_note(t, "%s lost more than was counted.", name);
 }
 
 /* Without a manifest: what is in the streams. A source may have several: a ring for each CPU. */
@@ -233,6 +245,7 @@ static void tell_streams(const struct about *a, struct table *t, enum chunk_stre
 		table_none(t);
 	}
 	put_span(t, first, last);
+	put_within(a, t, name);
 }
 
 /* Files about the host are not in the manifest's list: they are not recorded but collected. */
@@ -248,6 +261,7 @@ static void tell_context(const struct about *a, struct table *t)
 	table_u64(t, c->count - c->missing);
 	table_none(t);
 	put_span(t, c->files[0].ns, c->files[c->count - 1].ns);
+	table_none(t);
 	if (c->missing)
 		table_textf(t, "%zu files could not be had: context/*/INDEX says which",
 			    c->missing);
@@ -256,24 +270,36 @@ static void tell_context(const struct about *a, struct table *t)
 static void tell_sources(const struct about *a, struct report_out *out)
 {
 	static const struct column columns[] = {
-		{"source", "source", COLUMN_TEXT},    {"status", "status", COLUMN_TEXT},
-		{"records", "records", COLUMN_COUNT}, {"lost", "lost", COLUMN_COUNT},
-		{"first_ns", "first", COLUMN_TIME},   {"last_ns", "last", COLUMN_TIME},
-		{"span_ns", "span", COLUMN_DURATION}, {"why", "why", COLUMN_TEXT},
+		{"source", "source", COLUMN_TEXT},
+		{"status", "status", COLUMN_TEXT},
+		{"records", "records", COLUMN_COUNT},
+		{"lost", "lost", COLUMN_COUNT},
+		{"first_ns", "first", COLUMN_TIME},
+		{"last_ns", "last", COLUMN_TIME},
+		{"span_ns", "span", COLUMN_DURATION},
+		{"stamps_within_ns", "stamps within", COLUMN_DURATION},
+		{"why", "why", COLUMN_TEXT},
 	};
 	const struct json_value *list = json_get(a->manifest, "sources");
 	struct table *t = report_table(out, "sources", "What each source covers", columns,
 				       ARRAY_SIZE(columns));
 
 	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next)
-		tell_source(t, v);
+		tell_source(a, t, v);
 	if (!list) {
-		tell_streams(a, t, CHUNK_RING, "ftrace");
+		tell_streams(a, t, CHUNK_RING, "trace");
 		tell_streams(a, t, CHUNK_PACKETS, "packets");
-		tell_streams(a, t, CHUNK_KMSG, "kmsg");
+		tell_streams(a, t, CHUNK_KMSG, "log");
 		tell_streams(a, t, CHUNK_CLOCKS, "clocks");
 	}
 	tell_context(a, t);
+	if (a->rec->clocks.steps)
+		table_note(
+			t,
+			"The wall clock was set %" PRIu64
+			" times: in the seconds of that, packets and log may stand as far off as "
+			"it was set.",
+			a->rec->clocks.steps);
 }
 
 /* Gaps. */
@@ -319,7 +345,7 @@ static void tell_gaps(const struct about *a, struct report_out *out)
 		for (const struct json_value *g = gaps ? gaps->child : NULL; g; g = g->next)
 			if (json_get_u64(g, "to_monotonic_ns", UINT64_MAX) >= a->from_ns &&
 			    json_get_u64(g, "from_monotonic_ns", 0) <= a->to_ns)
-				tell_gap(t, json_get_str(v, "name", "?"), g);
+				tell_gap(t, recording_source_name(json_get_str(v, "name", "?")), g);
 	}
 	table_sort(t, "from_ns", false);
 }

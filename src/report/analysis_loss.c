@@ -96,9 +96,9 @@ static void tell_gap(const struct loss *l, struct table *t, const char *source,
 static const struct {
 	enum chunk_stream kind;
 	const char *name;
-} stream_names[] = {{CHUNK_RING, "ftrace"},
+} stream_names[] = {{CHUNK_RING, "trace"},
 		    {CHUNK_PACKETS, "packets"},
-		    {CHUNK_KMSG, "kmsg"},
+		    {CHUNK_KMSG, "log"},
 		    {CHUNK_CLOCKS, "clocks"}};
 
 static const char *stream_name(enum chunk_stream kind)
@@ -168,7 +168,7 @@ static void tell_losses(const struct loss *l, struct report_out *out)
 		const struct json_value *gaps = json_get(v, "gaps");
 
 		for (const struct json_value *g = gaps ? gaps->child : NULL; g; g = g->next)
-			tell_gap(l, t, json_get_str(v, "name", "?"), g);
+			tell_gap(l, t, recording_source_name(json_get_str(v, "name", "?")), g);
 	}
 	if (!l->manifest)
 		tell_chunks(l, t);
@@ -216,7 +216,7 @@ static void tell_missing(const struct loss *l, struct table *t)
 		char what[48];
 
 		if (s[i].kind == CHUNK_RING)
-			(void)snprintf(what, sizeof(what), "pieces of ftrace, cpu %" PRIu32,
+			(void)snprintf(what, sizeof(what), "pieces of trace, cpu %" PRIu32,
 				       s[i].id);
 		else
 			(void)snprintf(what, sizeof(what), "pieces of %s", stream_name(s[i].kind));
@@ -312,7 +312,7 @@ static void total_of_source(struct table *t, const struct json_value *v)
 	for (const struct json_value *g = gaps ? gaps->child : NULL; g; g = g->next)
 		entries += strcmp(json_get_str(g, "kind", ""), "retention") != 0;
 	table_row(t);
-	table_text(t, json_get_str(v, "name", "?"));
+	table_text(t, recording_source_name(json_get_str(v, "name", "?")));
 	for (int i = 0; i < 2; i++) {
 		if (number_of(v, i ? "lost" : "records", &n))
 			table_u64(t, n);

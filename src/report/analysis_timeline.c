@@ -128,7 +128,7 @@ static void each_event(void *self, const struct trace_event *e)
 {
 	struct timeline *a = self;
 
-	begin_row(a, e->ns, e->type == TRACE_TYPE_GAP ? "lost" : "event");
+	begin_row(a, e->ns, e->type == TRACE_TYPE_GAP ? "lost" : "trace");
 	if (e->type < a->rec->events.count) {
 		put_task(a, e);
 		put_event(a, e);
@@ -177,7 +177,7 @@ static void message(void *self, const struct tcpflow_connection *c, const struct
 	struct timeline *a = self;
 	const struct wire_message *h = &m->header;
 
-	begin_row(a, m->last_ns, "message");
+	begin_row(a, m->last_ns, "packets");
 	put_way(a, &c->ends[m->from], &c->ends[!m->from]);
 	text_reset(&a->text);
 	text_printf(&a->text, "%s %s id %" PRIu64, wire_command_name(h->command),
@@ -238,7 +238,7 @@ static struct heartbeats *pair_of(struct timeline *a, const struct datagram *d)
 static void put_quorum(struct timeline *a, const struct datagram *d, const char *more,
 		       enum row_mark color)
 {
-	begin_row(a, d->ns, "quorum");
+	begin_row(a, d->ns, "packets");
 	put_way(a, &d->source, &d->destination);
 	table_textf(a->table, "%s of slot %u in term %" PRIu64 "%s",
 		    wire_quorum_type_name(d->quorum.type), d->quorum.from, d->quorum.term, more);
@@ -351,13 +351,14 @@ static void collect_gaps(struct timeline *a, const struct json_value *source)
 		/* Nobody knows when: it has no place here; `loss` has it. */
 		if (!json_get_u64(g, "to_monotonic_ns", 0))
 			continue;
-		add_mark(a, &(struct mark){.ns = json_get_u64(g, "from_monotonic_ns", 0),
-					   .what = "lost",
-					   .name = json_get_str(source, "name", ""),
-					   .text = json_get_str(g, "reason", ""),
-					   .color = meant ? ROW_PLAIN : ROW_WARNING,
-					   .lost = json_get_u64(g, "count", 0),
-					   .gap = g});
+		add_mark(a, &(struct mark){
+				    .ns = json_get_u64(g, "from_monotonic_ns", 0),
+				    .what = "lost",
+				    .name = recording_source_name(json_get_str(source, "name", "")),
+				    .text = json_get_str(g, "reason", ""),
+				    .color = meant ? ROW_PLAIN : ROW_WARNING,
+				    .lost = json_get_u64(g, "count", 0),
+				    .gap = g});
 	}
 }
 
@@ -447,6 +448,7 @@ static int result_timeline(void *self, struct report_out *out, struct err *e)
 		table_note(a->table,
 			   "Heartbeats between more than %d pairs of nodes are shown all.",
 			   PAIRS_MAX);
+	recording_note_bounds(a->rec, a->table);
 	if (a->rec->context.guessed)
 		table_note(a->table, "When the files of context/ were collected is not in this "
 				     "recording: they stand where that began.");

@@ -824,6 +824,11 @@ const char *bundle_path(const struct bundle *b)
 	return b->path;
 }
 
+bool bundle_is_stdin(const struct bundle *b)
+{
+	return b->is_stdin;
+}
+
 static struct bundle *bundle_new(const char *path)
 {
 	struct bundle *b = calloc(1, sizeof(*b));
@@ -831,7 +836,8 @@ static struct bundle *bundle_new(const char *path)
 	if (!b)
 		return NULL;
 	b->temp_fd = -1;
-	b->path = strdup(strcmp(path, BUNDLE_STDIN) == 0 ? "standard input" : path);
+	b->is_stdin = strcmp(path, BUNDLE_STDIN) == 0;
+	b->path = strdup(b->is_stdin ? "standard input" : path);
 	b->ring_list = calloc(BUNDLE_RINGS_MAX, sizeof(*b->ring_list));
 	if (!b->path || !b->ring_list) {
 		bundle_free(b);

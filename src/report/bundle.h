@@ -98,7 +98,8 @@ void bundle_free(struct bundle *b);
 void bundle_freep(struct bundle **b);
 
 enum bundle_kind bundle_kind(const struct bundle *b);
-const char *bundle_path(const struct bundle *b);
+const char *bundle_path(const struct bundle *b); /* for people */
+bool bundle_is_stdin(const struct bundle *b);
 size_t bundle_notes(const struct bundle *b, const struct bundle_note **ret);
 bool bundle_is_damaged(const struct bundle *b);
 const struct json_value *bundle_manifest(const struct bundle *b); /* NULL: there is none */

@@ -85,6 +85,7 @@ struct bundle_stream_list {
 
 struct bundle {
 	char *path;
+	bool is_stdin;
 	enum bundle_kind kind;
 	struct bundle_file *files;
 	size_t file_count, file_room;

@@ -14,6 +14,7 @@
 #define STEP_NS (10 * NSEC_PER_MSEC) /* as the recorder notes a step */
 #define SAME_NS 200		     /* an offset as far off as that is told by its neighbours */
 #define ANCHORS_MAX 1000000
+#define BOUND_MAX (86400 * NSEC_PER_SEC) /* of what a stranger says; sums of it stay small */
 
 static uint64_t distance(int64_t a, int64_t b)
 {
@@ -52,7 +53,7 @@ static int take_row(struct clocks *c, const char *line, struct err *e)
 	if (sscanf(line, "%llu,%llu,%llu,%llu,%llu", &v[0], &v[1], &v[2], &v[3], &v[4]) != 5 ||
 	    v[0] == 0 || v[0] > INT64_MAX || v[1] > INT64_MAX)
 		return 0;
-	c->bound_ns = max_of(c->bound_ns, min_of((uint64_t)v[4], NSEC_PER_SEC));
+	c->bound_ns = max_of(c->bound_ns, min_of((uint64_t)v[4], BOUND_MAX));
 	return add(c, v[0], v[1], e);
 }
 
@@ -99,11 +100,37 @@ static int load_manifest(const struct bundle *b, struct clocks *c, struct err *e
 		uint64_t real = json_get_u64(v, "realtime_ns", 0);
 
 		c->bound_ns =
-			max_of(c->bound_ns, min_of(json_get_u64(v, "bound_ns", 0), NSEC_PER_SEC));
+			max_of(c->bound_ns, min_of(json_get_u64(v, "bound_ns", 0), BOUND_MAX));
 		if (mono && mono <= INT64_MAX && real <= INT64_MAX)
 			r = add(c, mono, real, e);
 	}
 	return r;
+}
+
+/*
+ * The kernel log's clock is read at the start and at the end; the offset of one of them holds for
+ * all, so what it drifted between counts too. Its stamps are whole
+ * microseconds, and the recorder writes them as such.
+ */
+static void load_log_bound(const struct bundle *b, struct clocks *c)
+{
+	const struct json_value *list =
+		json_get(json_get(bundle_manifest(b), "clocks"), "local_clock");
+	int64_t least = INT64_MAX, most = INT64_MIN;
+	uint64_t bound = 0;
+
+	if (!list || list->type != JSON_ARRAY)
+		return;
+	for (const struct json_value *v = list->child; v; v = v->next) {
+		int64_t offset = json_get_i64(v, "monotonic_minus_local_ns", 0);
+
+		bound = max_of(bound, min_of(json_get_u64(v, "bound_ns", 0), BOUND_MAX));
+		least = min_of(least, offset);
+		most = max_of(most, offset);
+	}
+	if (bound)
+		c->log_bound_ns =
+			bound + min_of(distance(most, least), BOUND_MAX) + 2 * NSEC_PER_USEC;
 }
 
 static int by_mono(const void *a, const void *b)
@@ -132,12 +159,28 @@ int clocks_load(const struct bundle *b, struct clocks *ret, struct err *e)
 		r = load_manifest(b, ret, e);
 	if (r < 0)
 		return r;
+	load_log_bound(b, ret);
 	if (ret->count)
 		qsort(ret->anchors, ret->count, sizeof(*ret->anchors), by_mono);
 	for (size_t i = 1; i < ret->count; i++)
 		ret->steps += distance(ret->anchors[i].offset_ns, ret->anchors[i - 1].offset_ns) >
 			      STEP_NS;
 	return 0;
+}
+
+/**
+ * clocks_bound() - how far off the conversions are
+ *
+ * Both clocks are slewed alike, so that their offset changes by steps only: what is off is the
+ * reading of an anchor, and what another one that was left out for it may differ (SAME_NS). Not so
+ * between two anchors with a step of the wall clock between them: see .steps.
+ *
+ * Return: false: there are no anchors, or they do not say.
+ */
+bool clocks_bound(const struct clocks *c, uint64_t *ret_ns)
+{
+	*ret_ns = c->bound_ns + SAME_NS;
+	return c->count && c->bound_ns;
 }
 
 void clocks_done(struct clocks *c)

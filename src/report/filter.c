@@ -19,11 +19,14 @@
 #define CPU_WORDS (65536 / 64)
 #define IDLE "<idle>" /* as trace-cmd calls pid 0, which no list of names has */
 
-static const char *const source_words[FEED_SOURCES] = {
-	[FEED_TRACE] = "trace",
-	[FEED_PACKETS] = "packets",
-	[FEED_LOG] = "log",
-	[FEED_CONTEXT] = "context",
+/* As reports call them, and as manifests and other programs do. */
+static const struct {
+	const char *word;
+	enum feed_source source;
+} source_words[] = {
+	{"trace", FEED_TRACE},	   {"packets", FEED_PACKETS}, {"log", FEED_LOG},
+	{"context", FEED_CONTEXT}, {"ftrace", FEED_TRACE},    {"events", FEED_TRACE},
+	{"kmsg", FEED_LOG},	   {"kernel-log", FEED_LOG},
 };
 
 /* Parsing. */
@@ -152,20 +155,31 @@ static int parse_rid(struct report_filter *f, struct err *e)
 		       f->text);
 }
 
+/* One, or several with commas between; .number: bits 1 << enum feed_source. */
 static int parse_source(struct report_filter *f, struct err *e)
 {
-	for (unsigned int i = 0; i < FEED_SOURCES; i++) {
-		if (!strcmp(source_words[i], f->text)) {
-			f->number = i;
+	const char *at = f->text;
+
+	f->number = 0;
+	for (;;) {
+		size_t n = strcspn(at, ","), i = 0;
+
+		while (i < ARRAY_SIZE(source_words) && (strlen(source_words[i].word) != n ||
+							strncmp(source_words[i].word, at, n) != 0))
+			i++;
+		if (n == strlen("series") && str_starts(at, "series"))
+			return err_set(e, -EINVAL,
+				       "--source: series are no source of events, but reports of "
+				       "their own: 'scoutfs-trace report BUNDLE series'");
+		if (i == ARRAY_SIZE(source_words))
+			return err_set(e, -EINVAL,
+				       "--source: '%.*s' is none of: trace, packets, log, context",
+				       (int)n, at);
+		f->number |= 1U << source_words[i].source;
+		if (!at[n])
 			return 0;
-		}
+		at += n + 1;
 	}
-	if (!strcmp(f->text, "series"))
-		return err_set(e, -EINVAL,
-			       "--source: series are no source of events, but reports of their "
-			       "own: 'scoutfs-trace report BUNDLE series'");
-	return err_set(e, -EINVAL, "--source: '%s' is none of: trace, packets, log, context",
-		       f->text);
 }
 
 /* Is it one? It is parsed again where it is used. */
@@ -397,7 +411,7 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 		ret->peers |= f->kind == FILTER_PEER;
 		rids |= f->kind == FILTER_RID;
 		if (f->kind == FILTER_SOURCE)
-			sources |= 1U << f->number;
+			sources |= (unsigned int)f->number;
 		else if (f->kind == FILTER_EVENT)
 			r = take_event(ret, rec, f->text, e);
 		else if (f->kind == FILTER_CPU)

@@ -9,7 +9,10 @@
 
 #include <errno.h>
 
+#include "table.h"
+
 #define COMMS_MAX 1000000
+#define PCAP_MICROSECONDS 0xa1b2c3d4U
 
 /* ---- trace events ---- */
 
@@ -173,6 +176,89 @@ static void find_phase(struct recording *r)
 		r->phase_ns = (real_ns - r->trigger_ns) % NSEC_PER_SEC;
 }
 
+/* ---- one clock ---- */
+
+/* With a capture of another program they may be whole microseconds. */
+static uint64_t packet_unit(const struct bundle *b)
+{
+	CLEANUP(text_free) struct text head = {0};
+	uint32_t magic = 0;
+
+	if (bundle_prologue(b, "packets.pcap", &head, NULL) < 0 || head.len < sizeof(magic))
+		return 1;
+	memcpy(&magic, head.s, sizeof(magic));
+	return magic == PCAP_MICROSECONDS || magic == __builtin_bswap32(PCAP_MICROSECONDS)
+		       ? NSEC_PER_USEC
+		       : 1;
+}
+
+/** recording_source_name() - one set of names for people, whatever the manifest calls them */
+const char *recording_source_name(const char *name)
+{
+	if (!strcmp(name, "ftrace"))
+		return "trace";
+	return strcmp(name, "kmsg") ? name : "log";
+}
+
+/**
+ * recording_bound_ns() - how far stamps of a source may be off the clock of all times
+ * @source: as recording_source_name() has it
+ *
+ * Trace events have stamps of that very clock. Those of packets are converted by the anchors; the
+ * log's were by the recorder, and are again.
+ */
+bool recording_bound_ns(const struct recording *r, const char *source, uint64_t *ret_ns)
+{
+	bool known = clocks_bound(&r->clocks, ret_ns);
+
+	if (!strcmp(source, "trace")) {
+		const char *clock = json_get_str(json_get(bundle_manifest(r->bundle), "clocks"),
+						 "reference", "");
+
+		*ret_ns = 0;
+		return !strcmp(clock, "CLOCK_MONOTONIC");
+	}
+	if (!strcmp(source, "packets"))
+		*ret_ns += r->packet_unit_ns > 1 ? r->packet_unit_ns : 0;
+	else if (!strcmp(source, "log")) {
+		known &= r->clocks.log_bound_ns != 0;
+		*ret_ns = *ret_ns + r->clocks.bound_ns + r->clocks.log_bound_ns;
+	} else if (!strcmp(source, "clocks"))
+		*ret_ns = r->clocks.bound_ns;
+	else
+		return false;
+	return known;
+}
+
+/* A bound is rounded up: to what format_duration() shows of it. */
+static const char *bound_words(uint64_t ns, char *buf, size_t size)
+{
+	uint64_t unit = 1;
+
+	while (ns / unit >= 100)
+		unit *= 10;
+	return format_duration((ns + unit - 1) / unit * unit, buf, size);
+}
+
+/** recording_note_bounds() - a note for tables that have several sources in one order */
+void recording_note_bounds(const struct recording *r, struct table *t)
+{
+	char packets[32], log[32];
+	uint64_t p, l;
+
+	if (!r->bundle || !recording_bound_ns(r, "packets", &p))
+		return;
+	(void)bound_words(p, packets, sizeof(packets));
+	if (recording_bound_ns(r, "log", &l))
+		table_note(t, "Packets stand within %s of the trace's clock, the log within %s.",
+			   packets, bound_words(l, log, sizeof(log)));
+	else
+		table_note(
+			t,
+			"Packets stand within %s of the trace's clock; of the log it is not known.",
+			packets);
+}
+
 /**
  * recording_open() - read what is known of a recording as a whole
  * @b:   indexed; borrowed until recording_done()
@@ -191,6 +277,7 @@ int recording_open(const struct bundle *b, struct recording *ret, struct err *e)
 	r = clocks_load(b, &ret->clocks, e);
 	if (r < 0)
 		return r;
+	ret->packet_unit_ns = packet_unit(b);
 	read_stop(ret);
 	ret->any_facility = takes_any_facility(bundle_manifest(b));
 	read_span(ret);

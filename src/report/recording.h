@@ -21,12 +21,14 @@ struct comm {
 };
 
 struct feed_result; /* feed.h */
+struct table;
 
 struct recording {
 	const struct bundle *bundle;
 	/* What the pass read, and what it could not; NULL until it is done. */
 	const struct feed_result *feed;
 	struct clocks clocks;
+	uint64_t packet_unit_ns; /* of the stamps of packets: 1 or 1000 */
 
 	/* Trace events; has_trace is false when there are none, or when they cannot be read: why.
 	 */
@@ -66,6 +68,12 @@ static inline uint64_t recording_tick(const struct recording *r, uint64_t ns)
 	return (ns + r->phase_ns) / NSEC_PER_SEC;
 }
 bool recording_tick_ns(const struct recording *r, uint64_t tick, uint64_t *ret_ns);
+/* Sources as people know them: trace, packets, log, clocks... of the manifest's names. */
+const char *recording_source_name(const char *name);
+/* How far stamps of a source may be off this clock; false: not known. */
+bool recording_bound_ns(const struct recording *r, const char *source, uint64_t *ret_ns);
+/* A sentence of that. */
+void recording_note_bounds(const struct recording *r, struct table *t);
 void recording_done(struct recording *r);
 /* Name of a process, or NULL; not NUL-terminated. */
 const struct comm *recording_comm(const struct recording *r, uint32_t pid);

@@ -139,7 +139,7 @@ struct verdict {
 struct verdict_step {
 	uint64_t ns;
 	unsigned int weight; /* the greater the more it must be shown */
-	const char *source;  /* log, packets, events */
+	const char *source;  /* log, packets, trace */
 	enum row_mark mark;
 	char text[VERDICT_TEXT];
 };

@@ -74,14 +74,14 @@ static void tell_beats(struct story *s)
 		step(s, ns, 75, ROW_PLAIN, source, "last heartbeat of the leader before %s",
 		     s->v->rec->triggered ? "the trigger" : "that");
 	if (n && n->here)
-		step(s, n->now.received_ns, 78, ROW_PLAIN, "events",
+		step(s, n->now.received_ns, 78, ROW_PLAIN, "trace",
 		     "last heartbeat that %s received",
 		     logline_is_fence(s->kind) ? "the fenced node" : "this mount");
 }
 
 static void tell_campaign(struct story *s, const struct verdict_campaign *c, const char *who)
 {
-	const char *source = c->packets ? "packets" : "events";
+	const char *source = c->packets ? "packets" : "trace";
 
 	if (c->first_term == c->last_term)
 		step(s, c->first_ns, 76, ROW_WARNING, source,
@@ -126,10 +126,10 @@ static void tell_losses(struct story *s)
 		if (!s->victim.rid || l->rid != s->victim.rid)
 			continue;
 		if (l->freed)
-			step(s, l->ns, 35, ROW_PLAIN, "events",
+			step(s, l->ns, 35, ROW_PLAIN, "trace",
 			     "the server gives its connection up for good");
 		else if (l->ns == s->lost_ns)
-			step(s, l->ns, 90, ROW_WARNING, "events",
+			step(s, l->ns, 90, ROW_WARNING, "trace",
 			     "its connection is lost, without a farewell");
 	}
 }

@@ -132,7 +132,7 @@ uint64_t story_last_beat(const struct story *s, const struct verdict_party *p,
 	}
 	if (ns)
 		return ns;
-	*ret_source = "events";
+	*ret_source = "trace";
 	/* What was received rather than what was sent: a forced unmount sends what never leaves. */
 	for (size_t i = 0; p->slot >= 0 && i < v->node_count; i++)
 		if (v->nodes[i].now.received_from == p->slot)
@@ -157,7 +157,7 @@ const struct verdict_talk *story_talk(const struct story *s, int *ret_end)
 const struct verdict_message *story_last_message(const struct verdict_talk *t, int end,
 						 const char **ret_source)
 {
-	*ret_source = t->packets[end].ns ? "packets" : "events";
+	*ret_source = t->packets[end].ns ? "packets" : "trace";
 	return t->packets[end].ns ? &t->packets[end] : &t->events[end];
 }
 

@@ -179,6 +179,17 @@ static void put_count(struct table *t, const struct json_value *v, const char *k
 		table_u64(t, n);
 }
 
+/* How far its stamps may be off the clock of all times. */
+static void put_within(const struct verdict *v, struct table *t, const char *name)
+{
+	uint64_t ns;
+
+	if (recording_bound_ns(v->rec, name, &ns))
+		table_u64(t, ns);
+	else
+		table_none(t);
+}
+
 /* Why, or the first loss and how many more; what was let go on purpose is none. */
 static void put_remark(struct table *t, const struct json_value *source)
 {
@@ -225,7 +236,7 @@ static bool is_worth_a_row(const struct json_value *source)
 static const struct {
 	enum chunk_stream kind;
 	const char *name;
-} stream_names[] = {{CHUNK_RING, "ftrace"}, {CHUNK_PACKETS, "packets"}, {CHUNK_KMSG, "kmsg"}};
+} stream_names[] = {{CHUNK_RING, "trace"}, {CHUNK_PACKETS, "packets"}, {CHUNK_KMSG, "log"}};
 
 /* The manifest tells of it; is it in this file as well? */
 static bool is_there(const struct verdict *v, const char *name)
@@ -249,17 +260,19 @@ static void tell_source(const struct verdict *v, struct table *t, const struct j
 {
 	uint64_t first = json_get_u64(source, "first_monotonic_ns", 0),
 		 last = json_get_u64(source, "last_monotonic_ns", 0);
+	const char *name = recording_source_name(json_get_str(source, "name", "?"));
 	bool any = json_get_u64(source, "records", 0) && first <= last;
 
 	if (!is_worth_a_row(source))
 		return;
 	table_row(t);
-	table_text(t, json_get_str(source, "name", "?"));
+	table_text(t, name);
 	put_offset(v, t, first, any);
 	put_offset(v, t, last, any);
 	put_count(t, source, "records");
 	put_count(t, source, "lost");
-	if (!any || is_there(v, json_get_str(source, "name", "?"))) {
+	put_within(v, t, name);
+	if (!any || is_there(v, name)) {
 		put_remark(t, source);
 		return;
 	}
@@ -297,7 +310,11 @@ static void tell_streams(const struct verdict *v, struct table *t)
 		if (counted) {
 			table_u64(t, records);
 			table_u64(t, lost);
+		} else {
+			table_none(t);
+			table_none(t);
 		}
+		put_within(v, t, stream_names[k].name);
 	}
 }
 
@@ -313,6 +330,7 @@ static void tell_context(const struct verdict *v, struct table *t)
 	put_offset(v, t, c->files[0].ns, v->at_known);
 	put_offset(v, t, c->files[c->count - 1].ns, v->at_known);
 	table_u64(t, c->count - c->missing);
+	table_none(t);
 	table_none(t);
 	if (c->missing)
 		table_textf(t, "%zu not to be had", c->missing);
@@ -345,9 +363,13 @@ static void note_losses(const struct verdict *v, struct table *t)
 static void tell_completeness(const struct verdict *v, struct report_out *out)
 {
 	static const struct column columns[] = {
-		{"source", "source", COLUMN_TEXT}, {"first_ns", "from", COLUMN_OFFSET},
-		{"last_ns", "to", COLUMN_OFFSET},  {"records", "records", COLUMN_COUNT},
-		{"lost", "lost", COLUMN_COUNT},	   {"remark", "remark", COLUMN_TEXT},
+		{"source", "source", COLUMN_TEXT},
+		{"first_ns", "from", COLUMN_OFFSET},
+		{"last_ns", "to", COLUMN_OFFSET},
+		{"records", "records", COLUMN_COUNT},
+		{"lost", "lost", COLUMN_COUNT},
+		{"stamps_within_ns", "stamps within", COLUMN_DURATION},
+		{"remark", "remark", COLUMN_TEXT},
 	};
 	const struct json_value *list = json_get(v->manifest, "sources");
 	struct table *t = report_table(out, "completeness",
@@ -403,7 +425,7 @@ static void command(const struct verdict *v, struct table *t, const char *fmt, .
 	va_list ap;
 
 	text_str(&s, "scoutfs-trace report ");
-	put_path(&s, bundle_path(v->rec->bundle));
+	put_path(&s, bundle_is_stdin(v->rec->bundle) ? BUNDLE_STDIN : bundle_path(v->rec->bundle));
 	text_str(&s, " ");
 	va_start(ap, fmt);
 	text_vprintf(&s, fmt, ap);
@@ -454,7 +476,9 @@ static void tell_next(const struct verdict *v, const struct story *s, struct rep
 		turn -= min_of(turn, 10 * NSEC_PER_SEC);
 	put_when(from, sizeof(from), v, turn, -3);
 	put_when(to, sizeof(to), v, turn, 2);
-	command(v, t, "timeline --from %s --to %s", from, to);
+	/* What nodes said to each other and the kernel of it is a screen or two; events are many.
+	 */
+	command(v, t, "timeline --source packets,log --from %s --to %s", from, to);
 	if (!s->cause)
 		command(v, t, "rates rpc connections");
 	else if (s->kind == LOGLINE_LEADER_FENCED || !s->victim.has_addr)

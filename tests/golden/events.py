@@ -218,12 +218,13 @@ if not transactions or not commits or not waits:
 # timeline: everything once, in order
 rows = list(csv.DictReader(open(f"{folder}/timeline.csv", newline="")))
 sources = collections.Counter(r["source"] for r in rows)
-check("timeline: events", sources["event"], len(events))
+check("timeline: events", sources["trace"], len(events))
 check("timeline: log", sources["log"], sum(1 for _ in open(f"{folder}/kernel.log", errors="replace")))
-check("timeline: messages", sources["message"], int(open(f"{folder}/messages.txt").read()))
+messages = sum(1 for r in rows if r["source"] == "packets" and re.search(r" (request|response) id \d+", r["what"]))
+check("timeline: messages", messages, int(open(f"{folder}/messages.txt").read()))
 check("timeline: trigger", sources["trigger"], 1)
 # raw_bundle moves the stamps of pages, but not those few that stand in a page; and lines of the log may overtake each other.
-times = [int(r["time_ns"]) for r in rows if r["source"] in ("event", "log", "trigger")]
+times = [int(r["time_ns"]) for r in rows if r["source"] in ("trace", "log", "trigger")]
 check("timeline: in order", [(a, b) for a, b in zip(times, times[1:]) if b < a - 20_000_000], [])
 check("timeline: its ends", (rows[0]["source"], min(times) >= 0, max(times) < 2**62), ("log", True, True))
 

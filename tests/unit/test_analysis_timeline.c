@@ -45,7 +45,7 @@ static void the_trigger_stands_where_it_was(void)
 			      &(struct log_line){.ns = 101 * S, .text = "line", .bytes = 4});
 	CHECK_EQ(rows()->row_count, 4);
 	CHECK_STR(kit_str(rows(), 0, "where"), "ten-10 [003]");
-	CHECK_STR(kit_str(rows(), 0, "source"), "event");
+	CHECK_STR(kit_str(rows(), 0, "source"), "trace");
 	CHECK_STR(kit_str(rows(), 1, "source"), "trigger");
 	CHECK_STR(kit_str(rows(), 1, "where"), "reconnect-timeout");
 	CHECK_STR(kit_str(rows(), 1, "what"), "client gone");
@@ -193,7 +193,7 @@ static void losses_are_told_in_their_place(void)
 	CHECK_STR(kit_str(rows(), 0, "source"), "lost");
 	CHECK_STR(kit_str(rows(), 0, "what"), "5 trace events of this CPU");
 	CHECK_STR(kit_str(rows(), 1, "what"), "trace events of this CPU");
-	CHECK_STR(kit_str(rows(), 2, "source"), "event");
+	CHECK_STR(kit_str(rows(), 2, "source"), "trace");
 	finish();
 }
 

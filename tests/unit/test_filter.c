@@ -78,6 +78,31 @@ static void lists_have_ranges(void)
 	kit_forget();
 }
 
+static void sources_have_the_names_of_others_too(void)
+{
+	static const struct {
+		const char *word;
+		enum feed_source source;
+	} good[] = {{"trace", FEED_TRACE}, {"ftrace", FEED_TRACE}, {"events", FEED_TRACE},
+		    {"log", FEED_LOG},	   {"kmsg", FEED_LOG},	   {"kernel-log", FEED_LOG}};
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		config.filter_count = 0;
+		CHECK_EQ(add(FILTER_SOURCE, good[i].word), 0);
+		CHECK_EQ(words[0].number, 1U << good[i].source);
+	}
+	config.filter_count = 0;
+	CHECK_EQ(add(FILTER_SOURCE, "packets,log"), 0);
+	CHECK_EQ(words[0].number, 1U << FEED_PACKETS | 1U << FEED_LOG);
+	config.filter_count = 0;
+	CHECK_EQ(add(FILTER_SOURCE, "event"), -EINVAL);
+	CHECK_EQ(add(FILTER_SOURCE, "packets,"), -EINVAL);
+	CHECK_EQ(add(FILTER_SOURCE, ""), -EINVAL);
+	config.filter_count = 0;
+	kit_forget();
+}
+
 static void what_is_no_list_is_refused(void)
 {
 	static const char *const bad[] = {
@@ -284,6 +309,7 @@ static void what_nothing_matches_is_named(void)
 	kit_forget();
 }
 
-TEST_MAIN(TEST(lists_have_ranges), TEST(what_is_no_list_is_refused), TEST(names_may_be_patterns),
+TEST_MAIN(TEST(lists_have_ranges), TEST(sources_have_the_names_of_others_too),
+	  TEST(what_is_no_list_is_refused), TEST(names_may_be_patterns),
 	  TEST(a_mount_is_found_in_every_field_that_names_one), TEST(what_is_no_rid_is_refused),
 	  TEST(conditions_must_hold_all_and_with_the_rest), TEST(what_nothing_matches_is_named))
