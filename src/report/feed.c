@@ -16,7 +16,8 @@
 
 #include "format/pcapfile.h"
 
-#define PROGRESS_EVERY 4096 /* events between two looks at how far we are */
+#define TRIGGER_OFF_NS (10 * NSEC_PER_USEC) /* a cut microsecond, and readings of clocks */
+#define PROGRESS_EVERY 4096		    /* events between two looks at how far we are */
 
 struct delivery {
 	event_want_fn fn;
@@ -546,6 +547,19 @@ static bool next_log_chunk(struct feed *f)
 	return false;
 }
 
+/*
+ * The recorder noted the stamp of the record that fired to the nanosecond; the log has it cut to
+ * the microsecond. It is one moment, and so it is shown everywhere.
+ */
+static bool is_trigger(const struct recording *r, const struct log_line *l)
+{
+	uint64_t off = l->ns > r->trigger_ns ? l->ns - r->trigger_ns : r->trigger_ns - l->ns;
+	size_t n = r->triggered ? strlen(r->trigger_text) : 0;
+
+	return n && off <= TRIGGER_OFF_NS && l->bytes >= n &&
+	       memcmp(l->text, r->trigger_text, n) == 0;
+}
+
 static bool take_line(struct feed *f, char *line, size_t n)
 {
 	struct log_source *l = &f->log;
@@ -565,6 +579,8 @@ static bool take_line(struct feed *f, char *line, size_t n)
 	};
 	if (!clocks_mono_of_real(&f->rec->clocks, real, l->near_ns, &l->line.ns))
 		l->line.ns = real;
+	if (is_trigger(f->rec, &l->line))
+		l->line.ns = f->rec->trigger_ns;
 	return l->line.ns >= f->config->from_ns && l->line.ns <= f->config->to_ns;
 }
 

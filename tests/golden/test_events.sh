@@ -34,7 +34,7 @@ declare -A cuts=([fence-client]='-21.883s -22.0713s +3.3882s' [fence-leader]='-1
 # From pcap-summary.txt of the captures: what walks the streams with nothing but the header's length found.
 declare -A messages=([fence-client]=3292 [fence-leader]=1796)
 
-echo 1..12
+echo 1..13
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	bundle=$work/$session.tar.zst
@@ -95,4 +95,9 @@ for session in fence-client fence-leader; do
 		python3 "$here/events.py" "$session" "$work"
 	result $? "$session: rates, locks, commits and timeline"
 done
+# The line that fired has the stamp that the recorder noted.
+fired=$("$program" report "$bundle" timeline --source log --from +0s --to +0s --format json |
+	python3 -c 'import json,sys; j=json.load(sys.stdin); print(sum(r["time_ns"] == j["trigger_monotonic_ns"] and r["source"] == "log" for r in j["reports"]["timeline"]["tables"]["timeline"]["rows"]))')
+[ "$fired" = 1 ]
+result $? "the line that fired is at the trigger's moment"
 exit $failed
