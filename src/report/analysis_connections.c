@@ -17,6 +17,7 @@
 
 #include <inttypes.h>
 
+#include "filter.h"
 #include "netevent.h"
 
 #define NEAR 256 /* lives that are looked through, the latest first */
@@ -110,8 +111,12 @@ static void drop_old(struct connections *c)
 static struct life *new_life(struct connections *c, const struct wire_addr *client,
 			     const struct wire_addr *server, uint64_t ns)
 {
-	struct life *l = calloc(1, sizeof(*l)), **at = bucket(c, client, server);
+	struct life *l, **at = bucket(c, client, server);
 
+	/* The log, and an end that knows no address of its own yet, tell of others too. */
+	if (!filter_has_peer(c->filters, c->filter_count, client, server))
+		return NULL;
+	l = calloc(1, sizeof(*l));
 	if (!l) {
 		c->failed = true;
 		return NULL;
@@ -768,6 +773,8 @@ static int open_connections(void *self, const struct recording *rec,
 				  .limit = o->limit,
 				  .from_ns = max_of(o->from_ns, rec->first_ns),
 				  .to_ns = o->to_ns,
+				  .filters = o->filters,
+				  .filter_count = o->filter_count,
 				  .salt = (uintptr_t)c * UINT64_C(0x9e3779b97f4a7c15) | 1};
 	c->lives = calloc(LIVES, sizeof(c->lives[0]));
 	if (!c->lives)
@@ -784,8 +791,12 @@ static int result_connections(void *self, struct report_out *out, struct err *e)
 {
 	struct connections *c = self;
 
+	const struct wire_addr none = {0};
+	/* With --peer an attempt may have come to a connection that is left out. */
+	bool all = filter_has_peer(c->filters, c->filter_count, &none, &none);
+
 	connections_tell(c, out);
-	for (size_t i = 0; i < c->end_count; i++)
+	for (size_t i = 0; all && i < c->end_count; i++)
 		if (c->ends[i].attempts)
 			report_note(out,
 				    "The mount with rid %016" PRIx64 " tried to connect %" PRIu64

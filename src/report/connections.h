@@ -75,6 +75,8 @@ struct connections {
 	const struct recording *rec;
 	size_t limit;
 	uint64_t from_ns, to_ns, salt;
+	const struct report_filter *filters; /* --peer narrows what the log tells of, too */
+	size_t filter_count;
 	struct calls_servers servers;
 	struct life **lives; /* by their beginnings */
 	size_t count;

@@ -5,9 +5,9 @@
  * The words are parsed by cmd through report_filter_parse(), before a bundle is opened; what they
  * mean in this recording (which ids an event has, which pids a name) is found here, once, so that
  * the feed has but a look into a table for each event. Of one kind any may match, all kinds must;
- * --event, --pid, --comm, --cpu and --where are about trace events, --peer about packets, and
- * neither hides the other nor the kernel log: --source does that. --rid is about both: events that
- * have it in any field, connections whose greeting named it.
+ * --event, --pid, --comm, --cpu and --where are about trace events, --peer about packets and those
+ * trace events that have addresses, and neither hides the other nor the kernel log: --source does
+ * that. --rid is about both: events that have it in any field, connections whose greeting named it.
  *
  * An empty table says little about why it is empty: each word notes whether anything matched it, of
  * what the reports asked for, and filter_tell() names those that nothing did.
@@ -15,6 +15,8 @@
 #include "filter.h"
 
 #include <errno.h>
+
+#include "netevent.h"
 
 #define CPU_WORDS (65536 / 64)
 #define IDLE "<idle>" /* as trace-cmd calls pid 0, which no list of names has */
@@ -384,6 +386,31 @@ static int settle_pids(struct filter *f, const struct recording *rec, struct err
 	return 0;
 }
 
+/* Messages have name_... and peer_..., connections sockname_... and peername_... */
+static int settle_ends(struct filter *f, const struct recording *rec, struct err *e)
+{
+	static const char *const names[][4] = {
+		{"name_addr", "name_port", "peer_addr", "peer_port"},
+		{"sockname_addr", "sockname_port", "peername_addr", "peername_port"},
+	};
+
+	f->ends = calloc((size_t)rec->events.count + 1, sizeof(*f->ends));
+	if (!f->ends)
+		return err_nomem(e);
+	for (uint32_t i = 0; i < rec->events.count; i++) {
+		const struct event_format *format = &rec->events.formats[i];
+
+		for (size_t k = 0; k < ARRAY_SIZE(names) && !f->ends[i].ip[0]; k++)
+			f->ends[i] = (struct filter_ends){
+				.ip = {event_field_of(format, names[k][0]),
+				       event_field_of(format, names[k][2])},
+				.port = {event_field_of(format, names[k][1]),
+					 event_field_of(format, names[k][3])},
+			};
+	}
+	return 0;
+}
+
 /**
  * filter_open() - what the words mean in this recording
  * @c:   borrowed until filter_done()
@@ -427,6 +454,8 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 		ret->left_out = ((1U << FEED_SOURCES) - 1) & ~sources;
 	if (r == 0 && rids)
 		r = settle_rids(ret, rec, e);
+	if (r == 0 && ret->peers)
+		r = settle_ends(ret, rec, e);
 	return r == 0 && pids ? settle_pids(ret, rec, e) : r;
 }
 
@@ -439,6 +468,7 @@ void filter_done(struct filter *f)
 	free(f->cpus);
 	free(f->pids);
 	free(f->rids);
+	free(f->ends);
 	for (size_t i = 0; i < f->where_count; i++)
 		expression_free(f->where[i].expression);
 	free(f->where);
@@ -514,28 +544,6 @@ static bool let_greeting(const void *arg, const struct wire_greeting *g)
 	return is_mount(arg, g->fsid, true, g->rid);
 }
 
-static bool let_event(const void *arg, const struct trace_event *e)
-{
-	const struct filter *f = arg;
-
-	/* Of what has no format nothing is known. */
-	if (e->type >= TRACE_TYPES_MAX)
-		return false;
-	if (f->types_seen && !f->types_seen[e->type])
-		note_type(f, e->type);
-	if (f->pid_fields && !let_pid(f, e))
-		return false;
-	if (f->rids && !let_rid(f, e))
-		return false;
-	for (size_t i = 0; i < f->where_count; i++) {
-		if (!expression_holds(f->where[i].expression, e))
-			return false;
-		f->matched[f->where[i].word] = true;
-	}
-	*f->passed = true;
-	return true;
-}
-
 static bool is_peer(const struct report_filter *f, const struct wire_addr *a)
 {
 	struct wire_addr same = f->peer;
@@ -560,12 +568,70 @@ static bool let_connection(const void *arg, const struct wire_addr *a, const str
 	return false;
 }
 
+/* What has no addresses is not about a connection, and --peer not about it. */
+static bool let_ends(const struct filter *f, const struct trace_event *e)
+{
+	const struct filter_ends *ends = &f->ends[e->type];
+	struct wire_addr name, peer;
+
+	if (!ends->ip[0] || !ends->ip[1])
+		return true;
+	name = netevent_addr(e, ends->ip[0], ends->port[0]);
+	peer = netevent_addr(e, ends->ip[1], ends->port[1]);
+	if (let_connection(f, &name, &peer))
+		return true;
+	/* An end that has shut down has forgotten an address: whose it is others know by its mount.
+	 */
+	return !netevent_number(e, ends->ip[0]) || !netevent_number(e, ends->ip[1]);
+}
+
+/** filter_has_peer() - for reports of connections that something else tells of */
+bool filter_has_peer(const struct report_filter *filters, size_t count, const struct wire_addr *a,
+		     const struct wire_addr *b)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (filters[i].kind != FILTER_PEER)
+			continue;
+		if (is_peer(&filters[i], a) || is_peer(&filters[i], b))
+			return true;
+		asked = true;
+	}
+	return !asked;
+}
+
+static bool let_event(const void *arg, const struct trace_event *e)
+{
+	const struct filter *f = arg;
+
+	/* Of what has no format nothing is known. */
+	if (e->type >= TRACE_TYPES_MAX)
+		return false;
+	if (f->types_seen && !f->types_seen[e->type])
+		note_type(f, e->type);
+	if (f->pid_fields && !let_pid(f, e))
+		return false;
+	if (f->rids && !let_rid(f, e))
+		return false;
+	if (f->ends && !let_ends(f, e))
+		return false;
+	for (size_t i = 0; i < f->where_count; i++) {
+		if (!expression_holds(f->where[i].expression, e))
+			return false;
+		f->matched[f->where[i].word] = true;
+	}
+	*f->passed = true;
+	return true;
+}
+
 /** filter_feed() - as the feed takes it; borrows @f */
 struct feed_filter filter_feed(const struct filter *f)
 {
 	return (struct feed_filter){
-		.event = f->pid_fields || f->where_count || f->rids || f->event_types ? let_event
-										      : NULL,
+		.event = f->pid_fields || f->where_count || f->rids || f->ends || f->event_types
+				 ? let_event
+				 : NULL,
 		.greeting = f->rids ? let_greeting : NULL,
 		.event_types = f->event_types,
 		.cpus = f->cpus,

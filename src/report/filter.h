@@ -16,6 +16,11 @@ struct filter_rids {
 	size_t count;
 };
 
+/* Where events of one format have addresses: of one end and of the other. NULL: they have none. */
+struct filter_ends {
+	const struct event_field *ip[2], *port[2];
+};
+
 struct filter_pid {
 	uint32_t pid;
 	bool seen;
@@ -39,6 +44,7 @@ struct filter {
 	struct filter_where *where;	       /* all must hold */
 	size_t where_count;
 	struct filter_rids *rids; /* [events.count]; NULL: rids do not matter */
+	struct filter_ends *ends; /* [events.count]; NULL: addresses do not matter */
 	unsigned int left_out;	  /* bits 1 << enum feed_source */
 	bool peers;
 	/* [config.filter_count]: something matched it; and at least one event matched all. */
@@ -48,6 +54,9 @@ struct filter {
 int filter_open(const struct report_config *c, const struct recording *rec, struct filter *ret,
 		struct err *e);
 void filter_done(struct filter *f);
+/* Is one of the two what a --peer of these asks for? Without any --peer all are. */
+bool filter_has_peer(const struct report_filter *filters, size_t count, const struct wire_addr *a,
+		     const struct wire_addr *b);
 struct feed_filter filter_feed(const struct filter *f);
 void filter_tell(const struct filter *f, unsigned int read, const char *where, struct table *notes);
 

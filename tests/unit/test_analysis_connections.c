@@ -315,6 +315,24 @@ static void the_log_alone_tells_of_a_connection(void)
 	end();
 }
 
+static void a_peer_narrows_what_the_log_tells_too(void)
+{
+	static struct report_filter peer = {.kind = FILTER_PEER};
+
+	if (!wire_addr_parse("10.0.0.1", 0, &peer.peer))
+		kit_die("address", "10.0.0.1");
+	kit.options.filters = &peer;
+	kit.options.filter_count = 1;
+	begin(NULL);
+	kit_line(5 * SEC, "scoutfs f.aaaaaa.r.bbbbbb: server closing 10.0.0.2:5000 -> 10.0.0.9:1");
+	kit_line(6 * SEC, "scoutfs f.aaaaaa.r.bbbbbb: server closing 10.0.0.2:5000 -> 10.0.0.1:2");
+	CHECK_EQ(kit_table("connections")->row_count, 1);
+	CHECK_STR(kit_str(kit_table("connections"), 0, "client"), "10.0.0.1:2");
+	end();
+	kit.options.filters = NULL;
+	kit.options.filter_count = 0;
+}
+
 static void more_connections_than_are_kept_are_counted(void)
 {
 	begin(NULL);
@@ -362,6 +380,6 @@ TEST_MAIN(TEST(a_client_that_does_not_come_back_is_fenced),
 	  TEST(packets_and_events_are_one_connection),
 	  TEST(ports_that_are_used_anew_are_another_connection),
 	  TEST(attempts_that_come_to_nothing_are_one_row),
-	  TEST(the_log_alone_tells_of_a_connection),
+	  TEST(the_log_alone_tells_of_a_connection), TEST(a_peer_narrows_what_the_log_tells_too),
 	  TEST(more_connections_than_are_kept_are_counted),
 	  TEST(what_a_stranger_makes_up_does_no_harm))

@@ -247,6 +247,33 @@ static void tell(unsigned int read, const char *where)
 	filter_tell(&filter, read, where, &notes);
 }
 
+static void a_peer_is_found_in_events_that_have_addresses(void)
+{
+	static const char ours[] =
+		"name_addr=0x0a000001 name_port=7 peer_addr=0x0a000002 peer_port=8";
+	static const char theirs[] =
+		"name_addr=0x0a000003 name_port=7 peer_addr=0x0a000004 peer_port=8";
+	static const char forgotten[] = "sockname_addr=0 peername_addr=0x0a000004 peername_port=8";
+
+	kit_format("scoutfs", "scoutfs_net_send_message",
+		   "u32 name_addr, u16 name_port, u32 peer_addr, u16 peer_port");
+	kit_format("scoutfs", "scoutfs_conn_destroy_start",
+		   "u32 sockname_addr, u16 sockname_port, u32 peername_addr, u16 peername_port");
+	setup();
+	CHECK_EQ(add(FILTER_PEER, "10.0.0.2:8"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(lets(kit_make("scoutfs_net_send_message", 1, 0, 1, ours)));
+	CHECK(!lets(kit_make("scoutfs_net_send_message", 1, 0, 1, theirs)));
+	CHECK(lets(kit_make("scoutfs_conn_destroy_start", 1, 0, 1, forgotten)));
+	CHECK(lets_event("sched_switch"));
+	end();
+	CHECK_EQ(add(FILTER_PEER, "10.0.0.1:8"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(!lets(kit_make("scoutfs_net_send_message", 1, 0, 1, ours)));
+	end();
+	kit_forget();
+}
+
 static void what_nothing_matches_is_named(void)
 {
 	static const enum report_filter_kind kinds[] = {FILTER_PID, FILTER_PID, FILTER_RID,
@@ -312,4 +339,5 @@ static void what_nothing_matches_is_named(void)
 TEST_MAIN(TEST(lists_have_ranges), TEST(sources_have_the_names_of_others_too),
 	  TEST(what_is_no_list_is_refused), TEST(names_may_be_patterns),
 	  TEST(a_mount_is_found_in_every_field_that_names_one), TEST(what_is_no_rid_is_refused),
-	  TEST(conditions_must_hold_all_and_with_the_rest), TEST(what_nothing_matches_is_named))
+	  TEST(conditions_must_hold_all_and_with_the_rest), TEST(what_nothing_matches_is_named),
+	  TEST(a_peer_is_found_in_events_that_have_addresses))
