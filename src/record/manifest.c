@@ -934,7 +934,8 @@ static void summarise_gap(const struct manifest *m, const struct holding *h, con
 			       g->count);
 	if (!strcmp(g->kind, "outage") && !g->count)
 		(void)snprintf(count, sizeof(count), "no");
-	text_printf(out, "  %s%s: %s records, ", h->name, cpu, count);
+	text_printf(out, "  %s%s: %s %s, ", h->name, cpu, count,
+		    h->stream == CHUNK_SERIES ? "samples not taken or not whole" : "records");
 	if (!real_of(m, g->to_ns))
 		text_str(out, "at an unknown time");
 	else if (!real_of(m, g->from_ns))

@@ -11,6 +11,8 @@
 
 #include <inttypes.h>
 
+#include "format/series.h"
+
 #include "feed.h"
 
 #define ROWS_MAX 10000 /* of chunks that lost something */
@@ -80,7 +82,10 @@ static void tell_gap(const struct loss *l, struct table *t, const char *source,
 	else
 		table_none(t);
 	put_span(t, from, to);
-	if (number_of(g, "count", &n)) {
+	if (number_of(g, "count", &n) && str_starts(source, SERIES_FOLDER)) {
+		table_none(t); /* nothing that had been recorded */
+		table_textf(t, "%" PRIu64 " samples not taken or not whole", n);
+	} else if (number_of(g, "count", &n)) {
 		table_u64(t, n);
 		table_text(t, json_get_bool(g, "count_is_lower_bound", false) ? "at least" : "");
 	} else {

@@ -13,6 +13,8 @@
 #include <ctype.h>
 #include <inttypes.h>
 
+#include "format/series.h"
+
 #include "calls.h"
 #include "logline.h"
 #include "netevent.h"
@@ -518,12 +520,19 @@ static void mark(struct table *t, uint64_t from_ns, uint64_t to_ns, const char *
 	table_mark(t, color);
 }
 
+/* A sample of a series that was not taken says nothing of what was recorded else: `series` has it.
+ */
+static bool is_of_series(const struct json_value *source)
+{
+	return str_starts(json_get_str(source, "name", ""), SERIES_FOLDER);
+}
+
 static void mark_gaps(const struct overview *o, struct table *t)
 {
 	const struct json_value *sources = json_get(o->manifest, "sources");
 
 	for (const struct json_value *s = sources ? sources->child : NULL; s; s = s->next) {
-		const struct json_value *gaps = json_get(s, "gaps");
+		const struct json_value *gaps = is_of_series(s) ? NULL : json_get(s, "gaps");
 
 		for (const struct json_value *g = gaps ? gaps->child : NULL; g; g = g->next) {
 			uint64_t from = json_get_u64(g, "from_monotonic_ns", 0),
@@ -620,7 +629,7 @@ static void count_lost(struct overview *o)
 	const struct json_value *sources = json_get(o->manifest, "sources");
 
 	for (const struct json_value *v = sources ? sources->child : NULL; v; v = v->next) {
-		const struct json_value *gaps = json_get(v, "gaps");
+		const struct json_value *gaps = is_of_series(v) ? NULL : json_get(v, "gaps");
 
 		for (const struct json_value *g = gaps ? gaps->child : NULL; g; g = g->next) {
 			uint64_t lost = json_get_u64(g, "count", 0);

@@ -206,7 +206,7 @@ ok "it is read as it is each time" states
 gap() {
 	same "outage false" "$(source_field series/own 'gaps[0] | "\(.kind) \(.count == 0)"')" "the gap" &&
 		same ok "$(source_field series/own status)" "status" && same true "$(m .complete)" complete &&
-		grep -q 'series/own: [0-9]* records, .*could not be read' "$work/b/summary.txt"
+		grep -q 'series/own: [0-9]* samples not taken or not whole, .*could not be read' "$work/b/summary.txt"
 }
 ok "the time without it is a gap, told in summary.txt" gap
 odd() {

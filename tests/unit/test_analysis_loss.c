@@ -85,6 +85,23 @@ static void the_ledger(void)
 	end();
 }
 
+/* Nothing that was recorded is lost: in all of them it is 0. */
+static void samples_that_were_not_taken(void)
+{
+	const struct table *t;
+
+	begin("{'format':'scoutfs-trace-bundle','version':1,'sources':["
+	      "{'name':'series/gone','status':'ok','records':3,'lost':0,'gaps':[{'kind':'outage',"
+	      "'from_monotonic_ns':3000000000,'to_monotonic_ns':5000000000,'count':7,"
+	      "'reason':'late'}]}]}");
+	t = kit_table("losses");
+	CHECK_EQ(t->row_count, 1);
+	CHECK(!kit_cell(t, 0, "lost")->known);
+	CHECK_STR(kit_str(t, 0, "counted"), "7 samples not taken or not whole");
+	CHECK_EQ(kit_u64(kit_table("totals"), 0, "lost"), 0);
+	end();
+}
+
 static void of_a_window_what_touches_it(void)
 {
 	kit.options.from_ns = 6 * S;
@@ -131,5 +148,5 @@ static void a_manifest_of_nonsense(void)
 	end();
 }
 
-TEST_MAIN(TEST(the_ledger), TEST(of_a_window_what_touches_it), TEST(what_the_pass_could_not_read),
-	  TEST(a_manifest_of_nonsense))
+TEST_MAIN(TEST(the_ledger), TEST(samples_that_were_not_taken), TEST(of_a_window_what_touches_it),
+	  TEST(what_the_pass_could_not_read), TEST(a_manifest_of_nonsense))

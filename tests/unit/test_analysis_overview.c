@@ -19,7 +19,11 @@ static const char manifest[] =
 	"\"count\":9,\"reason\":\"full\"},"
 	"{\"kind\":\"retention\",\"from_monotonic_ns\":100000000000,\"to_monotonic_ns\":"
 	"110000000000,"
-	"\"count\":1000,\"reason\":\"budget\"}]}]}";
+	"\"count\":1000,\"reason\":\"budget\"}]},"
+	/* A file that was never there takes nothing from the picture of the others. */
+	"{\"name\":\"series/"
+	"gone\",\"gaps\":[{\"kind\":\"outage\",\"from_monotonic_ns\":100000000000,"
+	"\"to_monotonic_ns\":160000000000,\"count\":66,\"reason\":\"unreadable\"}]}]}";
 
 static struct tcpflow_connection flow;
 static struct bundle *bundle;
