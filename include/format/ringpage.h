@@ -36,6 +36,7 @@ struct ringpage_cursor {
 	const uint8_t *page;
 	uint32_t at, end;
 	uint64_t ns;
+	bool missed; /* as of ringpage_info */
 };
 
 int ringpage_layout_parse(const char *header_page, struct ringpage_layout *ret, struct err *e);

@@ -357,8 +357,11 @@ int ringpage_begin(const struct ringpage_layout *l, const uint8_t *page,
 	if (r < 0)
 		return r;
 
-	*ret = (struct ringpage_cursor){
-		.page = page, .at = l->data_offset, .end = header.end, .ns = header.stamp};
+	*ret = (struct ringpage_cursor){.page = page,
+					.at = l->data_offset,
+					.end = header.end,
+					.ns = header.stamp,
+					.missed = header.flags & COMMIT_MISSED};
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 
 #include <inttypes.h>
 
+#include "coverage.h"
 #include "pairs.h"
 #include "stats.h"
 
@@ -760,13 +761,36 @@ static bool is_over(const struct locks *a, const struct pair *hold)
 	return hold->ns < a->locks[hold->key >> 32].free_ns;
 }
 
+/* Who unlocked is known only where the events of that can be read. */
+static bool sees_unlocks(const struct locks *a)
+{
+	return event_by_name(&a->rec->events, "scoutfs", "scoutfs_lock_unlock") != NULL;
+}
+
+/* Anything may have been overlooked since the oldest of them. */
+static void note_doubts(const struct locks *a, struct table *t, const struct pairs *these,
+			const char *what)
+{
+	uint64_t since_ns = UINT64_MAX;
+	struct coverage c;
+	const char *doubt;
+
+	coverage_find(a->rec, a->options, FEED_TRACE, &c);
+	for (uint32_t i = 0; i < these->room; i++)
+		if (these->slots[i].used)
+			since_ns = min_of(since_ns, these->slots[i].ns);
+	doubt = coverage_doubt(&c, since_ns);
+	if (doubt)
+		table_note(t, "Some of these may have %s: %s.", what, doubt);
+}
+
 /* For each lock: how many wait for it, and who has had it for longest. */
 static void settle_end(struct locks *a)
 {
 	for (uint32_t i = 0; i < a->waits.room; i++)
 		if (a->waits.slots[i].used)
 			a->locks[number_of(&a->waits.slots[i])].waiters++;
-	for (uint32_t i = 0; i < a->holds.room; i++) {
+	for (uint32_t i = 0; sees_unlocks(a) && i < a->holds.room; i++) {
 		const struct pair *hold = &a->holds.slots[i];
 		struct lock *l = hold->used ? &a->locks[hold->key >> 32] : NULL;
 
@@ -845,6 +869,8 @@ static void tell_waiting(struct locks *a)
 		table_note(t, "A process that was interrupted, or did not want to wait, is here "
 			      "too. Held by: a process of the same mount; where there is none, "
 			      "another mount has the lock, or the server did not grant it yet.");
+	if (a->waits.count)
+		note_doubts(a, t, &a->waits, "got their lock");
 	top_done(&top);
 }
 
@@ -866,7 +892,7 @@ static void tell_held(struct locks *a)
 	uint64_t count = 0;
 
 	begin_end(a, &top);
-	for (uint32_t i = 0; i < a->holds.room; i++) {
+	for (uint32_t i = 0; sees_unlocks(a) && i < a->holds.room; i++) {
 		const struct pair *h = &a->holds.slots[i];
 
 		if (!h->used || is_over(a, h))
@@ -883,6 +909,11 @@ static void tell_held(struct locks *a)
 		table_u64(t, a->locks[s->lock].waiters);
 	}
 	t->left_out = count - top.count;
+	if (!sees_unlocks(a))
+		table_note(t, "Who holds a lock is not known: nothing in this recording tells what "
+			      "events of scoutfs_lock_unlock look like.");
+	else if (count)
+		note_doubts(a, t, &a->holds, "ended");
 	if (count)
 		table_note(t, "From lock_locked on, without a lock_unlock of the same process. "
 			      "Whoever else unlocked it for that process is not known. Wait for "

@@ -230,6 +230,22 @@ static void tell_missing(const struct loss *l, struct table *t)
 	}
 }
 
+static void tell_unknown(const struct trace_feed_totals *f, struct table *t)
+{
+	uint64_t named = 0;
+
+	for (size_t i = 0; i < TRACE_UNKNOWN_MAX && f->unknown_ids[i].count; i++) {
+		char what[48];
+
+		(void)snprintf(what, sizeof(what), "events of number %" PRIu16,
+			       f->unknown_ids[i].id);
+		unread(t, what, f->unknown_ids[i].count, "the recording has no format for them");
+		named += f->unknown_ids[i].count;
+	}
+	unread(t, "events of other numbers", f->unknown - min_of(named, f->unknown),
+	       "the recording has no format for them");
+}
+
 static void tell_feed(const struct loss *l, struct table *t)
 {
 	const struct feed_result *f = l->rec->feed;
@@ -238,6 +254,7 @@ static void tell_feed(const struct loss *l, struct table *t)
 		return;
 	unread(t, "pieces of trace events", f->trace.chunks_damaged, "damaged");
 	unread(t, "pages of trace events", f->trace.pages_damaged, "damaged");
+	tell_unknown(&f->trace, t);
 	unread(t, "pieces of packets and log", f->chunks_damaged, "damaged");
 	unread(t, "packets", f->packets_unreadable,
 	       "of another kind than scoutfs sends, or cut too short");

@@ -19,6 +19,7 @@
 #include <inttypes.h>
 
 #include "answers.h"
+#include "coverage.h"
 #include "netevent.h"
 
 #define CONVERSATIONS 200 /* rows */
@@ -33,6 +34,7 @@ struct rpc {
 	const struct recording *rec;
 	size_t limit;
 	bool filtered;
+	const struct analysis_options *options;
 	uint64_t end_ns;
 	uint64_t both_from_ns, both_to_ns; /* covered by packets and by events */
 	struct calls calls;
@@ -385,6 +387,23 @@ static void unanswered_row(struct rpc *r, struct table *t, const struct unanswer
 	table_text(t, unanswered_words(u, &r->calls));
 }
 
+/* Of the oldest, since anything may have been overlooked since then. */
+static void note_doubts(const struct rpc *r, struct table *t, uint64_t since_ns)
+{
+	static const enum feed_source from[] = {FEED_TRACE, FEED_PACKETS};
+
+	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+		struct coverage c;
+		const char *doubt;
+
+		coverage_find(r->rec, r->options, from[i], &c);
+		doubt = c.any || c.damaged ? coverage_doubt(&c, since_ns) : NULL;
+		if (doubt)
+			table_note(t, "Some of these may have been answered. Of the %s, %s.",
+				   feed_source_name(from[i]), doubt);
+	}
+}
+
 static void tell_unanswered(struct rpc *r, struct report_out *out)
 {
 	static const struct column columns[] = {
@@ -409,6 +428,8 @@ static void tell_unanswered(struct rpc *r, struct report_out *out)
 	for (size_t i = 0; i < count; i++)
 		unanswered_row(r, t, &list[i]);
 	table_top(t, r->limit);
+	if (count)
+		note_doubts(r, t, list[0].ns);
 	if (count && r->end_ns < r->rec->last_ns)
 		table_note(t, "An answer later than what was looked at is not seen.");
 }
@@ -666,6 +687,7 @@ static int open_rpc(void *self, const struct recording *rec, const struct analys
 	*r = (struct rpc){.rec = rec,
 			  .limit = o->limit,
 			  .filtered = o->filtered,
+			  .options = o,
 			  .end_ns = min_of(rec->last_ns, o->to_ns)};
 	find_both(r, o);
 	code = calls_init(&r->calls, rec->has_server ? &rec->server : NULL, e);

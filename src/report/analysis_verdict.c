@@ -331,6 +331,13 @@ static void see_packet_message(void *self, const struct tcpflow_connection *c,
 	verdict_hung_packet(&v->hung, c, m);
 }
 
+static void see_packet_gap(void *self, const struct tcpflow_connection *c,
+			   const struct tcpflow_gap *g)
+{
+	(void)c;
+	verdict_hung_gap(&((struct verdict *)self)->hung, g);
+}
+
 /* ---- quorum datagrams ---- */
 
 static void see_vote_request(struct verdict *v, bool packets, unsigned int slot, uint64_t rid,
@@ -699,7 +706,7 @@ static const struct event_want wants[] = {
 	{"scoutfs", "scoutfs_net_send_message", see_call_sent, NETEVENT_FIELDS},
 	{"scoutfs", "scoutfs_net_recv_message", see_call_received, NETEVENT_FIELDS},
 	{"scoutfs", "scoutfs_lock_wait", see_lock_wait, VERDICT_WAIT_FIELDS},
-	{"scoutfs", "scoutfs_lock_locked", see_locked, {"common_pid"}},
+	{"scoutfs", "scoutfs_lock_locked", see_locked, VERDICT_WAIT_FIELDS},
 	{"printk", "console", see_console, {"msg"}},
 	{"scoutfs", "scoutfs_server_client_up", see_client_up, {"fsid", "rid", "c_rid"}},
 };
@@ -714,6 +721,7 @@ const struct analysis_ops analysis_verdict = {
 	.want_count = ARRAY_SIZE(wants),
 	.open = open_verdict,
 	.message = see_packet_message,
+	.gap = see_packet_gap,
 	.datagram = see_datagram,
 	.log = see_log,
 	.result = tell_verdict,

@@ -368,6 +368,22 @@ static void note_bundle(struct run *run)
 			      run->wishes[i].ops->name);
 }
 
+/* What an event without a format was cannot be known: maybe what a report is about. */
+static void note_unknown(struct run *run, const struct trace_feed_totals *t)
+{
+	CLEANUP(text_free) struct text numbers = {0};
+
+	if (!t->unknown)
+		return;
+	for (size_t i = 0; i < TRACE_UNKNOWN_MAX && t->unknown_ids[i].count; i++)
+		text_printf(&numbers, "%s%" PRIu16, i ? ", " : "", t->unknown_ids[i].id);
+	lacks(run,
+	      "%" PRIu64
+	      " trace events have no format in the recording and were left out (by number: "
+	      "%s).",
+	      t->unknown, text_c(&numbers));
+}
+
 static void note_feed(struct run *run, const struct feed_result *f)
 {
 	if (f->trace.chunks_damaged || f->trace.pages_damaged)
@@ -375,6 +391,7 @@ static void note_feed(struct run *run, const struct feed_result *f)
 		      "%" PRIu64 " chunks and %" PRIu64
 		      " pages of trace events are damaged and left out.",
 		      f->trace.chunks_damaged, f->trace.pages_damaged);
+	note_unknown(run, &f->trace);
 	if (f->chunks_damaged)
 		lacks(run, "%" PRIu64 " chunks of packets or kernel log are damaged and left out.",
 		      f->chunks_damaged);

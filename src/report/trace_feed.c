@@ -42,7 +42,8 @@ struct batch {
 	size_t entry_count, entry_room, used;
 	struct trace_tally *tallies;
 	size_t tally_count, tally_room;
-	uint64_t events, pages_damaged;
+	uint64_t events, pages_damaged, loss_ns, unknown;
+	struct trace_unknown unknown_ids[TRACE_UNKNOWN_MAX];
 	bool damaged, no_memory;
 };
 
@@ -161,6 +162,25 @@ static void count_event(struct worker *w, struct batch *b, uint32_t type, uint64
 	w->spans[i].last_ns = ns;
 }
 
+static void count_unknown(struct trace_unknown *ids, uint16_t id, uint64_t count)
+{
+	for (size_t i = 0; i < TRACE_UNKNOWN_MAX; i++) {
+		if (ids[i].count && ids[i].id != id)
+			continue;
+		ids[i].id = id;
+		ids[i].count += count;
+		return;
+	}
+}
+
+static void see_unknown(struct batch *b, const struct ringpage_event *ev)
+{
+	b->unknown++;
+	b->loss_ns = max_of(b->loss_ns, ev->ns);
+	if (ev->bytes >= EVENT_TYPE_BYTES)
+		count_unknown(b->unknown_ids, get_le16(ev->data), 1);
+}
+
 static void scan_page(struct worker *w, struct batch *b, size_t at)
 {
 	const struct trace_feed_config *c = &w->feed->config;
@@ -179,6 +199,8 @@ static void scan_page(struct worker *w, struct batch *b, size_t at)
 				  info.missed_counted ? info.missed_events : 0, TRACE_TYPE_GAP);
 	}
 	r = ringpage_begin(&c->layout, page, &cursor);
+	if (r == 0 && cursor.missed && cursor.ns >= from && cursor.ns <= to)
+		b->loss_ns = max_of(b->loss_ns, cursor.ns);
 	while (r == 0 && (r = ringpage_next(&cursor, &ev)) == 1) {
 		uint16_t type;
 
@@ -188,6 +210,8 @@ static void scan_page(struct worker *w, struct batch *b, size_t at)
 		type = ev.bytes >= EVENT_TYPE_BYTES ? w->feed->type_of[get_le16(ev.data)]
 						    : TRACE_TYPE_UNKNOWN;
 		b->events++;
+		if (type == TRACE_TYPE_UNKNOWN)
+			see_unknown(b, &ev);
 		if (c->tally)
 			count_event(w, b, type, ev.ns);
 		if (!wanted || (type < w->feed->type_count && wanted[type]))
@@ -203,7 +227,8 @@ static void fill(struct worker *w, struct batch *b, const struct bundle_chunk *c
 	uint32_t page_bytes = config->layout.page_bytes;
 
 	b->entry_count = b->used = b->tally_count = 0;
-	b->events = b->pages_damaged = 0;
+	b->events = b->pages_damaged = b->loss_ns = b->unknown = 0;
+	memset(b->unknown_ids, 0, sizeof(b->unknown_ids));
 	b->damaged = b->no_memory = false;
 	if (c->raw_bytes > b->raw_room) {
 		free(b->raw);
@@ -215,10 +240,14 @@ static void fill(struct worker *w, struct batch *b, const struct bundle_chunk *c
 		return;
 	b->damaged = bundle_chunk_read(config->bundle, c, w->reader, b->raw, b->raw_room, NULL) < 0;
 	if (b->damaged)
+		b->loss_ns = c->last_ns;
+	if (b->damaged)
 		return;
 	w->tick = (c->first_ns + config->phase_ns) / NSEC_PER_SEC;
 	for (size_t at = 0; c->raw_bytes - at >= page_bytes; at += page_bytes)
 		scan_page(w, b, at);
+	if (b->pages_damaged)
+		b->loss_ns = c->last_ns;
 	if (config->tally)
 		flush_tally(w, b);
 }
@@ -282,6 +311,10 @@ static bool fill_lane(struct worker *w, struct lane *l)
 	f->totals.events += b->events;
 	f->totals.chunks_damaged += b->damaged;
 	f->totals.pages_damaged += b->pages_damaged;
+	f->totals.loss_ns = max_of(f->totals.loss_ns, b->loss_ns);
+	f->totals.unknown += b->unknown;
+	for (size_t i = 0; i < TRACE_UNKNOWN_MAX && b->unknown_ids[i].count; i++)
+		count_unknown(f->totals.unknown_ids, b->unknown_ids[i].id, b->unknown_ids[i].count);
 	*l->last = b;
 	l->last = &b->next;
 	l->queued++;

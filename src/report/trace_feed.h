@@ -46,10 +46,23 @@ struct trace_feed_config {
 	const uint64_t *cpus; /* bitmap of the CPUs that count, NULL: all; cpu / 64, cpu % 64 */
 };
 
+#define TRACE_UNKNOWN_MAX 8
+
+/* Events whose number no format has. */
+struct trace_unknown {
+	uint64_t count; /* 0: no more of these */
+	uint16_t id;
+};
+
 struct trace_feed_totals {
 	uint64_t events; /* in the window, wanted or not */
 	uint64_t chunks_damaged, pages_damaged;
-	uint64_t bytes_read, bytes_all; /* of decompressed pages; progress */
+	/* When something was missing last: events that the kernel lost, damage, what has no format.
+	 * 0: never. */
+	uint64_t loss_ns;
+	uint64_t unknown;				     /* events */
+	struct trace_unknown unknown_ids[TRACE_UNKNOWN_MAX]; /* the first few numbers */
+	uint64_t bytes_read, bytes_all;			     /* of decompressed pages; progress */
 };
 
 struct trace_feed;

@@ -8,6 +8,7 @@
 
 #include "analysis.h"
 #include "answers.h"
+#include "coverage.h"
 #include "logline.h"
 #include "pairs.h"
 
@@ -87,10 +88,29 @@ struct verdict_lost {
 	bool freed; /* given up for good: its client is fenced */
 };
 
-/* What began and did not end. */
+#define VERDICT_STALLS 64
+
+/* What had gone on for long when the trigger fired, and ended later. */
+struct verdict_stall {
+	uint64_t ns, until_ns;
+	uint64_t id; /* the first four are a request's, the last a wait's */
+	uint32_t pair;
+	uint8_t asker, command;
+	uint32_t pid;
+};
+
+struct verdict_stalls {
+	struct verdict_stall all[VERDICT_STALLS];
+	size_t count;
+};
+
+/* What began and did not end, or not before the trigger. */
 struct verdict_hung {
+	uint64_t at_ns;		/* the trigger; 0: there was none */
+	uint64_t packet_gap_ns; /* when packets were missing last */
+	struct verdict_stalls requests, locks;
 	struct calls calls;
-	struct pairs waits;    /* for locks: by pid; .more: a number that tells locks apart */
+	struct pairs waits; /* for locks: by pid; .more: a number that tells locks apart */
 };
 
 struct verdict {
@@ -166,7 +186,8 @@ struct story {
 	struct verdict_party victim, judge;
 	uint64_t lost_ns; /* the connection's end; 0: not seen */
 	uint64_t reclaimed_ns, returned_ns;
-	struct text what, probably, durations, hung, seen_from;
+	struct coverage trace, packets;
+	struct text what, probably, durations, stalled, hung, seen_from;
 	bool hung_requests, hung_waits; /* .hung tells of them */
 	struct verdict_step steps[VERDICT_STEPS];
 	size_t step_count;
@@ -198,6 +219,7 @@ int verdict_hung_open(struct verdict_hung *h, const struct recording *rec, struc
 void verdict_hung_done(struct verdict_hung *h);
 void verdict_hung_packet(struct verdict_hung *h, const struct tcpflow_connection *c,
 			 const struct tcpflow_message *m);
+void verdict_hung_gap(struct verdict_hung *h, const struct tcpflow_gap *g);
 void verdict_hung_event(struct verdict_hung *h, const struct trace_event *e, event_fields f,
 			bool sent);
 void verdict_hung_wait(struct verdict_hung *h, const struct trace_event *e, event_fields f);

@@ -579,6 +579,9 @@ void story_make(const struct verdict *v, struct story *ret)
 	struct story *s = ret;
 
 	*s = (struct story){.v = v};
+	coverage_find(v->rec, &v->options, FEED_TRACE, &s->trace);
+	coverage_find(v->rec, &v->options, FEED_PACKETS, &s->packets);
+	s->packets.loss_ns = max_of(s->packets.loss_ns, v->hung.packet_gap_ns);
 	story_find_cause(s);
 	story_know_parties(s);
 	find_loss(s);
@@ -596,6 +599,7 @@ void story_done(struct story *s)
 	text_free(&s->what);
 	text_free(&s->probably);
 	text_free(&s->durations);
+	text_free(&s->stalled);
 	text_free(&s->hung);
 	text_free(&s->seen_from);
 }

@@ -2,8 +2,9 @@
 /*
  * The verdict as tables: what happened, the sequence, what was recorded of it, where to look next.
  *
- * Called by analysis_verdict.c. Together they fit a screen of 80 by 40 for a fence, which is why
- * the sequence has a limit and the rest is left to `timeline`.
+ * Called by analysis_verdict.c. Together they fit a screen of 80 by 40 for a fence, and three lines
+ * more when something hung at the trigger, which is why the sequence has a limit and the rest is
+ * left to `timeline`.
  */
 #include "verdict.h"
 
@@ -96,7 +97,9 @@ static void tell_facts(const struct verdict *v, const struct story *s, struct re
 	fact(t, "verdict", &s->what, s->cause && logline_is_final(s->kind) ? ROW_BAD : ROW_PLAIN);
 	fact(t, "cause", &s->probably, ROW_WARNING);
 	fact(t, "took", &s->durations, ROW_PLAIN);
-	fact(t, "at the end", &s->hung, ROW_WARNING);
+	fact(t, "at trigger", &s->stalled, ROW_WARNING);
+	fact(t, "at the end", &s->hung,
+	     s->hung_requests || s->hung_waits ? ROW_WARNING : ROW_PLAIN);
 	tell_trigger(v, s, t);
 	fact(t, "seen from", &s->seen_from, ROW_PLAIN);
 	tell_versions(v, t);
@@ -450,12 +453,12 @@ static bool is_lossy(const struct verdict *v)
 
 static void next_of_hung(const struct verdict *v, const struct story *s, struct table *t)
 {
-	if (s->hung_requests && s->hung_waits)
-		command(v, t, "rpc.unanswered locks.waiting");
-	else if (s->hung_requests)
-		command(v, t, "rpc.unanswered");
-	else if (s->hung_waits)
-		command(v, t, "locks.waiting");
+	CLEANUP(text_free) struct text tables = {0};
+
+	text_str(&tables, s->hung_requests ? " rpc.unanswered" : "");
+	text_str(&tables, s->hung_waits ? " locks.waiting" : "");
+	if (tables.len)
+		command(v, t, "%s", text_c(&tables) + 1);
 }
 
 static void tell_next(const struct verdict *v, const struct story *s, struct report_out *out)

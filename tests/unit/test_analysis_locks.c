@@ -30,6 +30,17 @@ static void setup(void)
 	kit_open(&analysis_locks);
 }
 
+/* Of one format less. */
+static void setup_without(const char *event)
+{
+	setup();
+	kit_done();
+	for (uint32_t i = 0; i < kit.rec.events.count; i++)
+		if (!strcmp(kit.rec.events.formats[i].name, event))
+			((char *)(uintptr_t)kit.rec.events.formats[i].name)[0] = 'x';
+	kit_open(&analysis_locks);
+}
+
 static void finish(void)
 {
 	kit_done();
@@ -105,6 +116,20 @@ static void a_wait_that_ends_otherwise_is_no_figure(void)
 	CHECK_EQ(kit_u64(t, 0, "acquired"), 2);
 	CHECK_EQ(kit_u64(t, 0, "waited"), 0);
 	CHECK(t->note_count == 2 && strstr(t->notes[0], "2 waits have no end"));
+	finish();
+}
+
+static void without_unlocks_nobody_is_known_to_hold(void)
+{
+	const struct table *t;
+
+	setup_without("scoutfs_lock_unlock");
+	kit_event("scoutfs_lock_locked", 500 * US, 0, 11, "rid=1 start_first=7 mode=2 users_ex=1");
+	kit_event("scoutfs_lock_wait", 1000 * US, 0, 10, "rid=1 start_first=7");
+	t = kit_table("held");
+	CHECK_EQ(t->row_count, 0);
+	CHECK(t->note_count && strstr(t->notes[0], "scoutfs_lock_unlock"));
+	CHECK_STR(kit_str(kit_table("waiting"), 0, "holder_comm"), "(none)");
 	finish();
 }
 
@@ -336,6 +361,7 @@ static void pairs_have_a_limit(void)
 TEST_MAIN(TEST(waits_are_from_the_first_wait_to_locked),
 	  TEST(locks_differ_by_every_part_of_the_key),
 	  TEST(a_wait_that_ends_otherwise_is_no_figure),
+	  TEST(without_unlocks_nobody_is_known_to_hold),
 	  TEST(who_still_waits_is_told_with_who_has_it),
 	  TEST(what_still_waits_or_is_held_is_listed_longest_first),
 	  TEST(a_lock_that_nobody_has_is_held_by_none), TEST(holds_are_to_the_last_unlock),

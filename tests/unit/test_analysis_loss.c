@@ -113,7 +113,10 @@ static void of_a_window_what_touches_it(void)
 
 static void what_the_pass_could_not_read(void)
 {
-	struct feed_result f = {.trace = {.chunks_damaged = 2, .pages_damaged = 3},
+	struct feed_result f = {.trace = {.chunks_damaged = 2,
+					  .pages_damaged = 3,
+					  .unknown = 12,
+					  .unknown_ids = {{7, 1515}, {3, 1516}}},
 				.packets_unreadable = 4,
 				.log_unreadable = 5,
 				.chunks_damaged = 6,
@@ -128,6 +131,9 @@ static void what_the_pass_could_not_read(void)
 	t = kit_table("unread");
 	CHECK_EQ(kit_u64(t, kit_row(t, "what", "pieces of trace events"), "count"), 2);
 	CHECK_EQ(kit_u64(t, kit_row(t, "what", "pages of trace events"), "count"), 3);
+	CHECK_EQ(kit_u64(t, kit_row(t, "what", "events of number 1515"), "count"), 7);
+	CHECK_EQ(kit_u64(t, kit_row(t, "what", "events of number 1516"), "count"), 3);
+	CHECK_EQ(kit_u64(t, kit_row(t, "what", "events of other numbers"), "count"), 2);
 	CHECK_EQ(kit_u64(t, kit_row(t, "what", "packets"), "count"), 4);
 	CHECK_EQ(kit_u64(t, kit_row(t, "what", "lines of the kernel log"), "count"), 5);
 	CHECK_EQ(kit_u64(t, kit_row(t, "what", "pieces of packets and log"), "count"), 6);

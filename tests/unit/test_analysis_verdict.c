@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "feed.h"
 #include "reportkit.h"
 #include "test.h"
 
@@ -389,6 +390,74 @@ static void what_hangs_at_the_end_is_told_with_where_to_look(void)
 	end();
 }
 
+/* What was not seen need not have been absent. */
+static void what_may_have_been_overlooked_does_not_hang(void)
+{
+	const struct report_filter cpu = {.kind = FILTER_CPU, .text = "0"};
+	struct feed_result feed = {.read = 1U << FEED_TRACE | 1U << FEED_PACKETS};
+
+	begin(FENCE_STOP, NULL);
+	kit.rec.last_ns = AT;
+	kit.options.filters = &cpu;
+	kit.options.filter_count = 1;
+	kit_done();
+	kit_open(&analysis_verdict);
+	kit_event("scoutfs_lock_wait", AT - 20 * S, 0, 77, "rid=1 start_first=7");
+	request(AT - 40 * S, 2, false); /* in packets, which have no CPU */
+	CHECK_STR(
+		value("at the end"),
+		"A request had no answer: LOCK from client 10.0.0.2:5000, for 40.0 s. Whether a "
+		"process got the lock that it waited for cannot be told: a filter leaves out what "
+		"would show it.");
+	end();
+
+	begin(FENCE_STOP, NULL);
+	kit.rec.last_ns = AT;
+	feed.trace.loss_ns = AT - 10 * S;
+	kit.rec.feed = &feed;
+	kit_event("scoutfs_lock_wait", AT - 20 * S, 0, 77, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_wait", AT - 9 * S, 0, 78, "rid=1 start_first=7");
+	CHECK_STR(value("at the end"),
+		  "A process waited for a cluster lock: pid 78, for 9.0 s. Whether a process got "
+		  "the lock that it waited for cannot be told: some of what was recorded later is "
+		  "lost.");
+	end();
+
+	begin(FENCE_STOP, NULL);
+	kit.rec.last_ns = AT;
+	(void)snprintf(feed.packets_why.text, sizeof(feed.packets_why.text), "nonsense");
+	kit.rec.feed = &feed;
+	request(AT - 40 * S, 2, false);
+	request(AT - 40 * S, 3, false);
+	CHECK_STR(value("at the end"), "Whether 2 requests were answered cannot be told: some of "
+				       "what was recorded later is lost.");
+	end();
+}
+
+static void what_hung_at_the_trigger_is_told_though_it_ended(void)
+{
+	begin(FENCE_STOP, NULL);
+	kit.rec.last_ns = AT + 9 * S;
+	fence_with_loss();
+	request(AT - 17 * S, 1, false);
+	request(AT - 8 * S, 2, false); /* before the trigger */
+	request(AT - S, 2, true);
+	request(AT - 4 * S, 3, false); /* not for long */
+	request(AT + S, 3, true);
+	request(AT + 1500 * MS, 1, true);
+	kit_event("scoutfs_lock_wait", AT - 11 * S, 0, 70, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_wait", AT - 11 * S, 0, 71, "rid=1 start_first=7");
+	kit_event("scoutfs_lock_locked", AT + S, 0, 70, "rid=1 start_first=7");
+	/* It gave up, and got another lock. */
+	kit_event("scoutfs_lock_locked", AT + S, 0, 71, "rid=1 start_first=8");
+	CHECK_STR(value("at trigger"),
+		  "A request was unanswered: LOCK from client 10.0.0.2:5000, for 17.0 s; it was "
+		  "answered 1.5 s later. A process waited for a cluster lock: pid 70, for 11.0 s; "
+		  "it was granted 1.0 s later.");
+	CHECK_EQ(kit_row(kit_table("verdict"), "about", "at the end"), SIZE_MAX);
+	end();
+}
+
 /* Without events the log's own line tells of the loss. */
 static void a_fence_in_the_log_alone(void)
 {
@@ -681,7 +750,9 @@ static void times_and_numbers_of_any_size(void)
 TEST_MAIN(TEST(a_client_that_fell_silent), TEST(a_client_that_was_cut_off),
 	  TEST(two_slots_of_one_host_are_not_told_apart), TEST(the_sequence_keeps_what_matters),
 	  TEST(a_client_that_was_unmounted_by_force),
-	  TEST(what_hangs_at_the_end_is_told_with_where_to_look), TEST(a_client_that_came_back),
+	  TEST(what_hangs_at_the_end_is_told_with_where_to_look),
+	  TEST(what_may_have_been_overlooked_does_not_hang),
+	  TEST(what_hung_at_the_trigger_is_told_though_it_ended), TEST(a_client_that_came_back),
 	  TEST(a_fence_in_the_log_alone), TEST(a_leader_that_died),
 	  TEST(a_node_that_did_not_come_for_recovery), TEST(other_triggers_say_what_they_mean),
 	  TEST(without_a_trigger), TEST(without_a_trigger_the_last_is_that_before_the_fence),

@@ -128,8 +128,40 @@ static void every_event_is_there_in_order(void)
 		CHECK_EQ(s.wrong, 0);
 		CHECK_EQ(t.events, KIT_EVENTS);
 		CHECK_EQ(t.chunks_damaged + t.pages_damaged, 0);
+		CHECK_EQ(t.loss_ns + t.unknown, 0);
 		CHECK_EQ(t.bytes_read, t.bytes_all);
 	}
+}
+
+/* Take the format of one event away: each of its events is counted, and the last one's moment. */
+static void events_without_a_format_are_counted(void)
+{
+	static const char name[] = "scoutfs_lock_unlock";
+	struct seen s = {.to_us = UINT64_MAX};
+	struct trace_feed_totals t;
+	uint32_t id = 0, index;
+	uint64_t last_us = 0;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < rec.events.count; i++)
+		if (!strcmp(rec.events.formats[i].name, name))
+			id = rec.events.formats[i].id;
+	for (size_t i = 0; i < lines.n; i++) {
+		if (strcmp(lines.v[i].name, name) != 0)
+			continue;
+		n++;
+		last_us = lines.v[i].us;
+	}
+	index = rec.events.by_id[id];
+	rec.events.by_id[id] = 0;
+	CHECK_EQ(run((struct trace_feed_config){.to_ns = UINT64_MAX, .threads = 1}, &s, &t), 1);
+	rec.events.by_id[id] = (__typeof__(rec.events.by_id[0]))index;
+	CHECK(n > 0);
+	CHECK_EQ(t.unknown, n);
+	CHECK_EQ(t.unknown_ids[0].id, id);
+	CHECK_EQ(t.unknown_ids[0].count, n);
+	CHECK_EQ(t.unknown_ids[1].count, 0);
+	CHECK_EQ((t.loss_ns + 500) / 1000, last_us);
 }
 
 static void a_choice_of_events_leaves_the_order(void)
@@ -419,6 +451,7 @@ int main(void)
 	static const struct test_case tests[] = {
 		TEST(the_kit_is_what_it_should_be),
 		TEST(every_event_is_there_in_order),
+		TEST(events_without_a_format_are_counted),
 		TEST(a_choice_of_events_leaves_the_order),
 		TEST(a_window_has_what_happened_in_it),
 		TEST(one_cpu_alone),
