@@ -24,6 +24,7 @@ enum report_filter_kind {
 	FILTER_CPU,
 	FILTER_RID,	/* a mount: all of its rid, six digits, or f.xxxxxx.r.xxxxxx */
 	FILTER_PEER,	/* a side of a connection: IP:PORT or IP */
+	FILTER_COMMAND, /* of messages: names or numbers: LOCK,7 */
 	FILTER_WHERE,	/* a condition on the fields of trace events; of these, all must hold */
 	FILTER_COUNTER, /* of series: NAME or SERIES:NAME; with * and ? */
 };
@@ -31,7 +32,8 @@ enum report_filter_kind {
 struct report_filter {
 	enum report_filter_kind kind;
 	const char *text; /* as written */
-	uint64_t number;  /* PID, CPU: the first; RID: the bits that count; SOURCE: which */
+	uint64_t number;  /* PID, CPU: the first; RID: the bits that count; SOURCE, COMMAND: which,
+			     as bits */
 	uint64_t mask, fsid, fsid_mask; /* RID; mask 0 of the fsid: any */
 	struct wire_addr peer;		/* PEER; port 0: any */
 };

@@ -318,6 +318,9 @@ static int take_bundle(struct arguments *a, struct err *e)
 	a->report.as = (enum report_as)a->as;
 	if (a->verb == VERB_REPORT && (a->report.smooth < 1 || a->report.smooth > 1000000))
 		return err_set(e, -EINVAL, "--smooth: a number from 1 to 1000000");
+	if (a->verb == VERB_REPORT && a->json && a->format != REPORT_TEXT &&
+	    a->format != REPORT_JSON)
+		return err_set(e, -EINVAL, "--json and --format csv are two formats; choose one");
 	a->report.format = a->json ? REPORT_JSON : (enum report_format)a->format;
 	if (a->report.html && a->report.format != REPORT_TEXT)
 		return err_set(e, -EINVAL, "--html and another format cannot be made at once");

@@ -184,7 +184,8 @@ const struct option_row option_table[] = {
 	 .help = "only what happened at this time or earlier"},
 	{ON_READING, GROUP_REPORT, OPTION_FILTER, "source", 0, "NAME", .choice = FILTER_SOURCE,
 	 .complete = "trace packets log context",
-	 .help = "read only this: trace, packets, log or context; may be repeated"},
+	 .help = "read only this: trace, packets, log or context, or several: packets,log; may be "
+		 "repeated"},
 	{ON_READING, GROUP_REPORT, OPTION_FILTER, "event", 'e', "NAME", .choice = FILTER_EVENT,
 	 .help = "only these trace events: SYSTEM, SYSTEM:EVENT or EVENT, also with *; may be "
 		 "repeated"},
@@ -201,7 +202,11 @@ const struct option_row option_table[] = {
 	 .help = "only events and connections of this mount: its rid, the first six digits, or "
 		 "f.xxxxxx.r.xxxxxx; may be repeated"},
 	{ON_READING, GROUP_REPORT, OPTION_FILTER, "peer", 0, "ADDRESS", .choice = FILTER_PEER,
-	 .help = "only packets from or to this: IP or IP:PORT; may be repeated"},
+	 .help = "only packets, and trace events with addresses, from or to this: IP or IP:PORT; "
+		 "may be repeated"},
+	{ON_REPORT, GROUP_REPORT, OPTION_FILTER, "command", 0, "NAME", .choice = FILTER_COMMAND,
+	 .help = "only messages of this command, by name or number, or of several: LOCK,7; of "
+		 "packets and of trace events; may be repeated"},
 	{ON_REPORT, GROUP_REPORT, OPTION_NUMBER, "limit", 0, "NUMBER", "20",
 	 .field = FIELD(report.limit),
 	 .help = "rows of a table of the slowest, the most and so on; 0: all"},

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 
 #include "analysis.h"
+#include "feed.h"
 
 #define SLOTS_MAX 32768 /* nine hours of seconds */
 #define MEMORY_MAX (64 * MIB)
@@ -221,7 +222,8 @@ static void put_extremes(const struct rates *a, struct table *t, const struct ex
 	}
 	table_real(t, (double)x->least / (double)a->width);
 	table_real(t, (double)x->greatest / (double)a->width);
-	if (recording_tick_ns(a->rec, a->base + x->greatest_slot * a->width, &ns))
+	/* There are some, but only in seconds that are not whole. */
+	if (x->greatest && recording_tick_ns(a->rec, a->base + x->greatest_slot * a->width, &ns))
 		table_u64(t, ns);
 	else
 		table_none(t);
@@ -279,9 +281,14 @@ static void note_cover(const struct rates *a, struct table *t, const struct cove
 static void end_table(struct rates *a, struct table *t, const struct series *all, size_t texts,
 		      const struct cover *c)
 {
+	unsigned int source = c == &a->trace ? FEED_TRACE : FEED_PACKETS;
+	bool left_out = a->rec->feed && a->rec->feed->left_out & 1U << source;
+
 	table_sort(t, "count", true);
 	if (!all->count) {
-		table_note(t, "There are none.");
+		table_note(t, "%s",
+			   left_out ? "This source was not looked at: --source leaves it out."
+				    : "There are none.");
 		return;
 	}
 	table_total(t);

@@ -205,7 +205,10 @@ static void end(void *self, const struct tcpflow_connection *c, uint64_t ns, enu
 
 	begin_row(a, ns, "packets");
 	put_way(a, &c->ends[0], &c->ends[1]);
-	table_textf(a->table, "end of connection: %s", tcpflow_end_name(how));
+	if (how == TCPFLOW_END_CAPTURE && a->to_ns < a->rec->last_ns)
+		table_text(a->table, "connection: goes on where the window ends");
+	else
+		table_textf(a->table, "end of connection: %s", tcpflow_end_name(how));
 	end_row(a, how == TCPFLOW_END_RST ? ROW_WARNING : ROW_PLAIN);
 }
 

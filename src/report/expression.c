@@ -598,11 +598,40 @@ static int no_such_field(const struct expression *x, const struct test *t, struc
 	return complain(x->text, t->name_at, e, "no event has a field '%s'", t->name);
 }
 
+/* "name" of 10.0.0.1:5000: what the text of an event shows so is two numbers. */
+static int check_address(const struct expression *x, const struct test *t, struct err *e)
+{
+	char ip[64], field[64], *colon;
+	struct wire_addr a;
+
+	if (t->kind != TEST_STRING || t->may_be_command || t->word_bytes >= sizeof(ip))
+		return 0;
+	(void)snprintf(ip, sizeof(ip), "%.*s", (int)t->word_bytes, t->word);
+	colon = strchr(ip, ':');
+	if (colon)
+		*colon = '\0';
+	(void)snprintf(field, sizeof(field), "%s_addr", t->name);
+	if (!wire_addr_parse(ip, 0, &a) || strchr(ip, ':'))
+		return 0;
+	for (uint32_t i = 0; i < x->rec->events.count; i++)
+		if (event_field_of(&x->rec->events.formats[i], field))
+			return complain(x->text, t->name_at, e,
+					"addresses are numbers in events: use --peer %.*s, or %s "
+					"== 0x%02x%02x%02x%02x",
+					(int)t->word_bytes, t->word, field, a.ip.s6_addr[12],
+					a.ip.s6_addr[13], a.ip.s6_addr[14], a.ip.s6_addr[15]);
+	return 0;
+}
+
 static int bind_test(struct expression *x, size_t number, struct err *e)
 {
 	const struct event_table *events = &x->rec->events;
 	const struct test *t = &x->tests[number];
 	bool named = is_pseudo(t->name), bound = false;
+	int r = check_address(x, t, e);
+
+	if (r < 0)
+		return r;
 
 	for (uint32_t i = 0; i < events->count; i++) {
 		const struct event_format *format = &events->formats[i];

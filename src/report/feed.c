@@ -326,6 +326,9 @@ static void flow_message(void *arg, struct tcpflow_connection *k, const struct t
 
 	if (!greets(f, k, m))
 		return;
+	if (f->config->filter.message &&
+	    !f->config->filter.message(f->config->filter.arg, &m->header))
+		return;
 	EACH_CLIENT(f, c)
 	if (c->ops->message)
 		c->ops->message(c->self, k, m);
@@ -488,7 +491,8 @@ static void take_packet(struct feed *f)
 	show_packet(f);
 	if (!readable)
 		return;
-	if (w.transport == WIRE_UDP)
+	/* Who asks for commands of messages does not mean the quorum's. */
+	if (w.transport == WIRE_UDP && !f->config->filter.message)
 		take_datagram(f, &w);
 	else if (w.transport == WIRE_TCP)
 		tcpflow_packet(p->flow, p->ns, &w);
@@ -768,7 +772,7 @@ int feed_run(const struct feed_config *c, struct feed_result *ret, struct err *e
 	struct feed f = {.config = c, .rec = c->recording, .result = ret, .doing = -1};
 	int r;
 
-	*ret = (struct feed_result){0};
+	*ret = (struct feed_result){.left_out = c->left_out};
 	r = open_sources(&f, e);
 	if (r == 0)
 		r = merge(&f, e);

@@ -23,6 +23,8 @@ struct feed_filter {
 	bool (*connection)(const void *arg, const struct wire_addr *a, const struct wire_addr *b);
 	/* Connections are shown from the greeting on that this is true of; NULL: all. */
 	bool (*greeting)(const void *arg, const struct wire_greeting *g);
+	/* Is this message shown? With it, of packets only TCP is; NULL: all. */
+	bool (*message)(const void *arg, const struct wire_message *m);
 	const void *arg;
 };
 
@@ -41,6 +43,7 @@ struct feed_config {
 };
 
 struct feed_result {
+	unsigned int left_out; /* as asked for */
 	unsigned int read; /* bits 1 << enum feed_source: what somebody asked for, and was there */
 	struct trace_feed_totals trace;
 	uint64_t packets, packets_unreadable; /* of another link layer, or cut too short */

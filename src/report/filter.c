@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * --source, --event, --pid, --comm, --cpu, --where, --rid and --peer.
+ * --source, --event, --pid, --comm, --cpu, --where, --rid, --peer and --command.
  *
  * The words are parsed by cmd through report_filter_parse(), before a bundle is opened; what they
  * mean in this recording (which ids an event has, which pids a name) is found here, once, so that
@@ -146,7 +146,8 @@ static int parse_rid(struct report_filter *f, struct err *e)
 			f->mask = top;
 			return 0;
 		}
-		if (digits > 6 && parse_hex(&at, digits, &f->number)) {
+		if ((digits == 16 || (digits > 6 && at != f->text)) &&
+		    parse_hex(&at, digits, &f->number)) {
 			f->mask = UINT64_MAX;
 			return 0;
 		}
@@ -155,6 +156,46 @@ static int parse_rid(struct report_filter *f, struct err *e)
 		       "--rid: '%s' is no rid; write all 16 hex digits, the first six, or "
 		       "f.xxxxxx.r.xxxxxx as the kernel log does",
 		       f->text);
+}
+
+/* "LOCK" or "7". */
+static bool command_of(const char *word, size_t n, uint64_t *ret)
+{
+	char text[32];
+
+	if (!n || n >= sizeof(text))
+		return false;
+	memcpy(text, word, n);
+	text[n] = '\0';
+	if (parse_u64(text, ret) == 0)
+		return *ret < WIRE_COMMANDS;
+	for (*ret = 0; *ret < WIRE_COMMANDS; ++*ret)
+		if (!strcasecmp(text, wire_command_name((unsigned int)*ret)))
+			return true;
+	return false;
+}
+
+/* One, or several with commas between; .number: bits 1 << enum wire_command. */
+static int parse_command(struct report_filter *f, struct err *e)
+{
+	CLEANUP(text_free) struct text names = {0};
+	const char *at = f->text;
+	uint64_t command;
+
+	_Static_assert(WIRE_COMMANDS <= 64, "a bit for each");
+	f->number = 0;
+	for (size_t n;; at += n + 1) {
+		n = strcspn(at, ",");
+		if (!command_of(at, n, &command))
+			break;
+		f->number |= UINT64_C(1) << command;
+		if (!at[n])
+			return 0;
+	}
+	for (unsigned int i = 0; i < WIRE_COMMANDS; i++)
+		text_printf(&names, "%s%s", i ? ", " : "", wire_command_name(i));
+	return err_set(e, -EINVAL, "--command: '%s' is no command; there are 0 to %d: %s", f->text,
+		       WIRE_COMMANDS - 1, text_c(&names));
 }
 
 /* One, or several with commas between; .number: bits 1 << enum feed_source. */
@@ -214,6 +255,8 @@ int report_filter_parse(enum report_filter_kind kind, const char *s, struct repo
 		r = parse_rid(&f, e);
 	else if (kind == FILTER_PEER)
 		r = parse_peer(s, &f, e);
+	else if (kind == FILTER_COMMAND)
+		r = parse_command(&f, e);
 	else if (kind == FILTER_WHERE)
 		r = check_expression(s, e);
 	if (r == 0)
@@ -386,6 +429,16 @@ static int settle_pids(struct filter *f, const struct recording *rec, struct err
 	return 0;
 }
 
+static int settle_commands(struct filter *f, const struct recording *rec, struct err *e)
+{
+	f->commands = calloc((size_t)rec->events.count + 1, sizeof(*f->commands));
+	if (!f->commands)
+		return err_nomem(e);
+	for (uint32_t i = 0; i < rec->events.count; i++)
+		f->commands[i] = event_field_of(&rec->events.formats[i], "nh_cmd");
+	return 0;
+}
+
 /* Messages have name_... and peer_..., connections sockname_... and peername_... */
 static int settle_ends(struct filter *f, const struct recording *rec, struct err *e)
 {
@@ -437,7 +490,9 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 		pids |= f->kind == FILTER_PID || f->kind == FILTER_COMM;
 		ret->peers |= f->kind == FILTER_PEER;
 		rids |= f->kind == FILTER_RID;
-		if (f->kind == FILTER_SOURCE)
+		if (f->kind == FILTER_COMMAND)
+			ret->command_bits |= f->number;
+		else if (f->kind == FILTER_SOURCE)
 			sources |= (unsigned int)f->number;
 		else if (f->kind == FILTER_EVENT)
 			r = take_event(ret, rec, f->text, e);
@@ -454,6 +509,8 @@ int filter_open(const struct report_config *c, const struct recording *rec, stru
 		ret->left_out = ((1U << FEED_SOURCES) - 1) & ~sources;
 	if (r == 0 && rids)
 		r = settle_rids(ret, rec, e);
+	if (r == 0 && ret->command_bits)
+		r = settle_commands(ret, rec, e);
 	if (r == 0 && ret->peers)
 		r = settle_ends(ret, rec, e);
 	return r == 0 && pids ? settle_pids(ret, rec, e) : r;
@@ -469,6 +526,7 @@ void filter_done(struct filter *f)
 	free(f->pids);
 	free(f->rids);
 	free(f->ends);
+	free(f->commands);
 	for (size_t i = 0; i < f->where_count; i++)
 		expression_free(f->where[i].expression);
 	free(f->where);
@@ -585,6 +643,24 @@ static bool let_ends(const struct filter *f, const struct trace_event *e)
 	return !netevent_number(e, ends->ip[0]) || !netevent_number(e, ends->ip[1]);
 }
 
+static bool let_command(const struct filter *f, uint64_t command)
+{
+	uint64_t bit = command < WIRE_COMMANDS ? UINT64_C(1) << command : 0;
+
+	if (!(f->command_bits & bit))
+		return false;
+	for (size_t i = 0; i < f->config->filter_count; i++)
+		if (f->config->filters[i].kind == FILTER_COMMAND &&
+		    f->config->filters[i].number & bit)
+			f->matched[i] = true;
+	return true;
+}
+
+static bool let_message(const void *arg, const struct wire_message *m)
+{
+	return let_command(arg, m->command);
+}
+
 /** filter_has_peer() - for reports of connections that something else tells of */
 bool filter_has_peer(const struct report_filter *filters, size_t count, const struct wire_addr *a,
 		     const struct wire_addr *b)
@@ -604,6 +680,7 @@ bool filter_has_peer(const struct report_filter *filters, size_t count, const st
 static bool let_event(const void *arg, const struct trace_event *e)
 {
 	const struct filter *f = arg;
+	uint64_t command;
 
 	/* Of what has no format nothing is known. */
 	if (e->type >= TRACE_TYPES_MAX)
@@ -615,6 +692,9 @@ static bool let_event(const void *arg, const struct trace_event *e)
 	if (f->rids && !let_rid(f, e))
 		return false;
 	if (f->ends && !let_ends(f, e))
+		return false;
+	if (f->commands && (!event_field_u64(f->commands[e->type], e->data, e->bytes, &command) ||
+			    !let_command(f, command)))
 		return false;
 	for (size_t i = 0; i < f->where_count; i++) {
 		if (!expression_holds(f->where[i].expression, e))
@@ -629,12 +709,14 @@ static bool let_event(const void *arg, const struct trace_event *e)
 struct feed_filter filter_feed(const struct filter *f)
 {
 	return (struct feed_filter){
-		.event = f->pid_fields || f->where_count || f->rids || f->ends || f->event_types
+		.event = f->pid_fields || f->where_count || f->rids || f->ends || f->commands ||
+					 f->event_types
 				 ? let_event
 				 : NULL,
 		.greeting = f->rids ? let_greeting : NULL,
 		.event_types = f->event_types,
 		.cpus = f->cpus,
+		.message = f->command_bits ? let_message : NULL,
 		.connection = f->peers ? let_connection : NULL,
 		.arg = f,
 	};
@@ -650,6 +732,7 @@ static const struct {
 	[FILTER_CPU] = {"cpu", "trace event", true},
 	[FILTER_RID] = {"rid", "trace event nor connection", true},
 	[FILTER_PEER] = {"peer", "packet", false},
+	[FILTER_COMMAND] = {"command", "message", true},
 	[FILTER_WHERE] = {"where", "trace event", true},
 };
 

@@ -43,9 +43,11 @@ struct filter {
 	size_t pid_count, word;		       /* word: whose numbers are taken */
 	struct filter_where *where;	       /* all must hold */
 	size_t where_count;
-	struct filter_rids *rids; /* [events.count]; NULL: rids do not matter */
-	struct filter_ends *ends; /* [events.count]; NULL: addresses do not matter */
-	unsigned int left_out;	  /* bits 1 << enum feed_source */
+	struct filter_rids *rids;	     /* [events.count]; NULL: rids do not matter */
+	struct filter_ends *ends;	     /* [events.count]; NULL: addresses do not matter */
+	const struct event_field **commands; /* [events.count]; NULL: commands do not matter */
+	uint64_t command_bits;		     /* bits 1 << enum wire_command, of all words */
+	unsigned int left_out;		     /* bits 1 << enum feed_source */
 	bool peers;
 	/* [config.filter_count]: something matched it; and at least one event matched all. */
 	bool *matched, *passed; /* matched is the one that is freed */

@@ -535,12 +535,13 @@ static void take_end(struct watch *w, struct sandbox_end *ret, struct err *e)
 	}
 }
 
-/* Anything else may be the screen, or a pager that has it. */
+/* A file, or /dev/null. Anything else may be the screen, or a pager that has it. */
 static bool output_is_file(void)
 {
 	struct stat st;
 
-	return fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+	return fstat(STDOUT_FILENO, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(STDOUT_FILENO)));
 }
 
 static int start_child(struct watch *w, sandbox_fn fn, void *arg,

@@ -156,6 +156,15 @@ static bool parse_relative(const char *s, struct when *ret)
 	return true;
 }
 
+/* "0", "0s": the trigger, for which there is no other sign. */
+static bool parse_zero(const char *s, struct when *ret)
+{
+	uint64_t ns;
+
+	*ret = (struct when){.kind = WHEN_TRIGGER};
+	return parse_duration(s, &ns) == 0 && ns == 0;
+}
+
 static bool parse_mono(const char *s, struct when *ret)
 {
 	uint64_t ns;
@@ -185,6 +194,8 @@ int when_parse(const char *s, bool local, struct when *ret, struct err *e)
 		ok = parse_mono(s, &w);
 	else if (s[strspn(s, "0123456789")] == ':')
 		ok = parse_day(s, local, &w);
+	else if (parse_zero(s, &w))
+		ok = true;
 	else
 		ok = parse_date(s, local, &w);
 	if (!ok)

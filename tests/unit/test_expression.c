@@ -242,7 +242,20 @@ static void without_trace_events_nothing_is_wrong(void)
 	CHECK(!expression_holds(x, &(struct trace_event){0}));
 }
 
-TEST_MAIN(TEST(fields_are_compared_as_numbers), TEST(negative_numbers_keep_their_order),
+static void an_address_is_no_text(void)
+{
+	kit_format("scoutfs", "scoutfs_net_recv_message", "u32 name_addr, u16 name_port");
+	kit_format("module", "module_load", "str name");
+	setup();
+	CHECK_EQ(ask_message("name == \"10.0.0.1:5000\""), -1);
+	CHECK(strstr(kit.err.text, "--peer 10.0.0.1:5000, or name_addr == 0x0a000001"));
+	CHECK_EQ(ask_message("name == \"10.0.0.1\""), -1);
+	CHECK_EQ(ask_message("name == \"scoutfs\""), 0);
+	kit_forget();
+}
+
+TEST_MAIN(TEST(an_address_is_no_text), TEST(fields_are_compared_as_numbers),
+	  TEST(negative_numbers_keep_their_order),
 	  TEST(bits_bind_tighter_than_comparisons_and_tighter_than_or),
 	  TEST(texts_are_compared_whole_or_by_a_pattern),
 	  TEST(an_event_s_own_fields_come_before_what_all_have),

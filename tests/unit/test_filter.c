@@ -197,6 +197,8 @@ static void what_is_no_rid_is_refused(void)
 	static const char *const bad[] = {"",
 					  "3b507",
 					  "3b507x",
+					  "3b5070d",
+					  "3b5070d0562fa6e",
 					  "f.3d167d",
 					  "f.3d167d.r.",
 					  "f.3d167d.r.3b50700",
@@ -274,6 +276,36 @@ static void a_peer_is_found_in_events_that_have_addresses(void)
 	kit_forget();
 }
 
+static void commands_are_names_or_numbers(void)
+{
+	struct wire_message lock = {.command = WIRE_LOCK}, greeting = {.command = WIRE_GREETING};
+	char number[16];
+
+	kit_format("scoutfs", "scoutfs_net_send_message", "u8 nh_cmd");
+	setup();
+	CHECK_EQ(add(FILTER_COMMAND, "lock,STATFS"), 0);
+	CHECK_EQ(words[0].number, UINT64_C(1) << WIRE_LOCK | UINT64_C(1) << WIRE_STATFS);
+	CHECK_EQ(begin(), 0);
+	CHECK(feed.message(feed.arg, &lock) && !feed.message(feed.arg, &greeting));
+	(void)snprintf(number, sizeof(number), "nh_cmd=%d", WIRE_LOCK);
+	CHECK(lets(kit_make("scoutfs_net_send_message", 1, 0, 1, number)));
+	CHECK(!lets(kit_make("scoutfs_net_send_message", 1, 0, 1, "nh_cmd=255")));
+	CHECK(!lets(kit_make("scoutfs_net_send_message", 1, 0, 1, "nh_cmd=0")));
+	CHECK(!lets_event("sched_switch"));
+	end();
+	CHECK_EQ(add(FILTER_COMMAND, "0"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(feed.message(feed.arg, &greeting) && !feed.message(feed.arg, &lock));
+	end();
+	CHECK_EQ(add(FILTER_COMMAND, "LOC"), -EINVAL);
+	config.filter_count = 0;
+	CHECK_EQ(add(FILTER_COMMAND, "LOCK,"), -EINVAL);
+	config.filter_count = 0;
+	CHECK_EQ(add(FILTER_COMMAND, "20"), -EINVAL);
+	config.filter_count = 0;
+	kit_forget();
+}
+
 static void what_nothing_matches_is_named(void)
 {
 	static const enum report_filter_kind kinds[] = {FILTER_PID, FILTER_PID, FILTER_RID,
@@ -340,4 +372,4 @@ TEST_MAIN(TEST(lists_have_ranges), TEST(sources_have_the_names_of_others_too),
 	  TEST(what_is_no_list_is_refused), TEST(names_may_be_patterns),
 	  TEST(a_mount_is_found_in_every_field_that_names_one), TEST(what_is_no_rid_is_refused),
 	  TEST(conditions_must_hold_all_and_with_the_rest), TEST(what_nothing_matches_is_named),
-	  TEST(a_peer_is_found_in_events_that_have_addresses))
+	  TEST(commands_are_names_or_numbers), TEST(a_peer_is_found_in_events_that_have_addresses))

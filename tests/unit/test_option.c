@@ -307,7 +307,7 @@ static void takes_windows_and_filters(void)
 	REFUSED("report B --where error_!=", "--where: ");
 	REFUSED("report B --peer 10.0.0.5:0", "is not an address");
 	REFUSED("report B --peer node1", "is not an address");
-	REFUSED("report B --source ftrace", "trace, packets, log");
+	REFUSED("report B --source strace", "trace, packets, log");
 	REFUSED("report B --format xml", "text, csv, json");
 	REFUSED("report B --limit -1", "not a whole number");
 	REFUSED("report B --before 3", "not an option of 'report'");

@@ -58,6 +58,12 @@ static void from_the_trigger(void)
 	CHECK_AT("-10s", 90.0);
 	CHECK_AT("+1.5s", 101.5);
 	CHECK_AT("-200ms", 99.8);
+	CHECK_AT("-5", 95.0);
+	CHECK_AT("+5", 105.0);
+	CHECK_AT("0", 100.0);
+	CHECK_AT("0s", 100.0);
+	CHECK_AT("-0s", 100.0);
+	CHECK_AT("5", -1.0);
 	CHECK_AT("+0", 100.0);
 	CHECK_AT("-2m", 0.0); /* before boot */
 	CHECK_AT("-20.211387s", 79.788613);
