@@ -26,6 +26,7 @@
 
 #define CONFIG_BYTES_MAX (64 * KIB)
 #define LINES_STEP 64
+#define UTF8_MARK "\xef\xbb\xbf" /* what some editors begin a file with */
 
 static bool is_blank(char c)
 {
@@ -234,6 +235,8 @@ int config_parse(struct config *c, struct err *e)
 	unsigned int number = 0;
 	char *s = c->bytes.s, *end = s ? s + c->bytes.len : NULL;
 
+	if (s && str_starts(s, UTF8_MARK))
+		s += strlen(UTF8_MARK);
 	while (s < end) {
 		char *newline = memchr(s, '\n', (size_t)(end - s));
 		char *stop = newline ? newline : end;

@@ -58,6 +58,9 @@ static void reads_keys_values_and_sections(void)
 	LINE_IS(4, "(none)", "suspect", "log:a#b'c", 8);
 	LINE_IS(5, "report", "(none)", "(none)", 9);
 	LINE_IS(6, "report", "limit", "3", 10);
+	CHECK_EQ(parse_text("\xef\xbb\xbf# from an editor\nlag = 1s\n", 29), 0);
+	CHECK_EQ(config.count, 1);
+	LINE_IS(0, "(none)", "lag", "1s", 2);
 	CHECK_EQ(parse_text("", 0), 0);
 	CHECK_EQ(config.count, 0);
 }
