@@ -222,6 +222,27 @@ static int check_path(const char *sample, const struct series_spec *spec, size_t
 	return 0;
 }
 
+/* "none", and nothing with it. */
+static bool is_none(const char *sample)
+{
+	return !strcmp(sample, "none");
+}
+
+static int check_name(const char *sample, size_t n, struct err *e)
+{
+	if (!series_name_ok(sample, n))
+		return err_set(e, -EINVAL,
+			       "--sample=%s: a name has letters a to z, digits, _ and -, at most "
+			       "%d of them",
+			       sample, SERIES_NAME_MAX);
+	if (n == strlen("none") && !memcmp(sample, "none", n))
+		return err_set(e, -EINVAL,
+			       "--sample=%s: none stands alone, and means that nothing is read; "
+			       "give your file another name",
+			       sample);
+	return 0;
+}
+
 /* One --sample that is neither default nor none. @copy keeps its path. */
 static int parse_sample(const char *sample, char *copy, struct series_spec *ret, struct err *e)
 {
@@ -231,11 +252,8 @@ static int parse_sample(const char *sample, char *copy, struct series_spec *ret,
 	size_t path_bytes;
 
 	*ret = (struct series_spec){.asked = true};
-	if (!series_name_ok(sample, n))
-		return err_set(e, -EINVAL,
-			       "--sample=%s: a name has letters a to z, digits, _ and -, at most "
-			       "%d of them",
-			       sample, SERIES_NAME_MAX);
+	if (check_name(sample, n, e) < 0)
+		return -EINVAL;
 	memcpy(ret->name, sample, n);
 	if (has_path) {
 		path_bytes = interval ? (size_t)(interval - 1 - (sample + n + 1))
@@ -311,10 +329,10 @@ int series_plan_make(const struct record_config *c, struct series_plan *ret, str
 	int r;
 
 	*ret = (struct series_plan){.by_default = c->sample_count == 0};
-	if (c->sample_count == 1 && !strcmp(c->samples[0], "none"))
+	if (c->sample_count == 1 && is_none(c->samples[0]))
 		return 0;
 	for (size_t i = 0; i < c->sample_count; i++) {
-		if (!strcmp(c->samples[i], "none"))
+		if (is_none(c->samples[i]))
 			return err_set(e, -EINVAL,
 				       "--sample=none and other series cannot be had at once");
 		r = is_default(c->samples[i], &default_ns, &given, e);

@@ -126,6 +126,8 @@ static void what_is_wrong_has_a_sentence(void)
 		{{"default@x"}, "is not an interval"},
 		{{"default", "default"}, "given twice"},
 		{{"stat", "stat@2"}, "given twice"},
+		{{"none@1"}, "none stands alone"},
+		{{"none=/x"}, "give your file another name"},
 		{{"none", "stat"}, "cannot be had at once"},
 		{{"v=/sys/fs/scoutfs/*/volume_options/x"}, "not read"},
 		{{"d=/sys/kernel/debug/scoutfs/f.1.r.2/drop_caches"}, "not read"},
