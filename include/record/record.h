@@ -59,6 +59,14 @@ struct record_config {
 	size_t setting_count;
 };
 
+/* Is every value one that can be? Says whose it is; -EINVAL. Looks at nothing of the host. */
+int record_config_check(const struct record_config *c, struct err *e);
+/* The @n-th setting of an option ("trigger": of all about triggers), or NULL. */
+const struct record_setting *record_setting_of(const struct record_config *c, const char *option,
+					       size_t n);
+/* "FILE:LINE: " or "NAME (environment): "; empty for flags and defaults. */
+const char *record_setting_place(const struct record_setting *s, char *buf, size_t size);
+
 struct verdict {
 	enum trigger_role role;
 	char name[64];	  /* of the trigger */

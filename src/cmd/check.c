@@ -113,6 +113,9 @@ int cmd_check(struct arguments *a, struct err *e)
 	struct check_report *report = NULL;
 	int status = STATUS_COMPLETE, r;
 
+	status = cmd_check_values(a, e);
+	if (status != STATUS_COMPLETE)
+		return status;
 	if (a->show_config)
 		return cmd_show_config(a, e);
 	r = check_run(&a->config, !a->no_heartbeat_wait, &report, e);

@@ -35,6 +35,8 @@ int cmd_export(struct arguments *a, struct err *e);
 int cmd_print(const struct text *t, struct err *e);
 bool cmd_color_wanted(void); /* on standard output */
 /* A recording's outcome, on standard output; gives the exit status. */
+/* Values that no host could do: the exit status. */
+int cmd_check_values(struct arguments *a, struct err *e);
 int cmd_print_result(const struct record_result *result, bool json, struct err *e);
 int cmd_failure_status(
 	int r); /* the exit status of a negative errno of record_run() and the like */

@@ -52,6 +52,21 @@ int cmd_failure_status(int r)
 }
 
 /**
+ * cmd_check_values() - refuse what no host could do, naming the file and line that it is from
+ *
+ * Return: STATUS_COMPLETE: it is all right.
+ */
+int cmd_check_values(struct arguments *a, struct err *e)
+{
+	int r = record_config_check(&a->config, e);
+
+	if (r == 0)
+		return STATUS_COMPLETE;
+	a->file_wrong = a->file.path && !a->config_path && str_starts(e->text, a->file.path);
+	return cmd_failure_status(r);
+}
+
+/**
  * cmd_print_result() - print what a recording or a recovery made
  * @result: borrowed
  * @json:   the JSON object instead of the path

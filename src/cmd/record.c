@@ -91,7 +91,9 @@ int cmd_record(struct arguments *a, struct err *e)
 
 	if (a->list_triggers)
 		return list_triggers(a->json, e);
-	status = check_host(a, e);
+	status = cmd_check_values(a, e);
+	if (status == STATUS_COMPLETE)
+		status = check_host(a, e);
 	if (status != STATUS_COMPLETE)
 		return status;
 	r = record_run(&a->config, &result, e);

@@ -422,8 +422,13 @@ int trigger_set_build(const struct record_config *c, struct trigger_set **ret, s
 	s->facility_any = c->log_facility_any;
 
 	add_builtins(s);
-	for (size_t i = 0; r == 0 && i < c->choice_count; i++)
+	for (size_t i = 0; r == 0 && i < c->choice_count; i++) {
+		size_t before = s->count;
+
 		r = apply_choice(s, &c->choices[i], e);
+		if (s->count > before)
+			s->triggers[before].from = record_setting_of(c, "trigger", i);
+	}
 	drop_off(s);
 	for (size_t i = 0; r == 0 && i < s->count; i++)
 		r = parse(&s->triggers[i], e);
@@ -504,6 +509,18 @@ static void say_armed(const struct trigger_set *s, const struct text *events, st
 		text_str(ret, "no triggers");
 }
 
+/* With the line of the file that it is from. */
+static int arm_failure(const struct trigger *t, int code, struct err *e)
+{
+	char place[200];
+
+	record_setting_place(t->from, place, sizeof(place));
+	if (!e || !*place)
+		return code;
+	place[strlen(place) - 2] = '\0';
+	return err_context(e, "%s", place);
+}
+
 /**
  * trigger_set_arm() - listen
  * @s:         a set that was built and not armed yet
@@ -538,7 +555,7 @@ int trigger_set_arm(struct trigger_set *s, struct trigger_env *env, struct text 
 		t->env = &s->env;
 		r = t->ops->arm(t, &s->env, e);
 		if (r < 0 && r != -EOPNOTSUPP)
-			return r;
+			return arm_failure(t, r, e);
 		t->armed = r == 0;
 	}
 	r = trigger_watch_start(s->env.watch, &events, e);

@@ -52,7 +52,8 @@ struct trigger {
 	char name[64];
 	const char *spec;
 	enum trigger_role role;
-	bool user; /* given by the user, not from the table */
+	const struct record_setting *from; /* of the user; NULL: not known */
+	bool user;			   /* given by the user, not from the table */
 	bool armed;
 	char why[256]; /* why it is not armed, or how it was proved */
 	uint64_t fired;
