@@ -637,7 +637,9 @@ void series_files_sample(struct series_files *f, struct series_reader *r, uint64
 	bool folder = f->spec->builtin && f->spec->builtin->kind == SERIES_FOLDERS;
 	bool all = true, anew;
 
-	anew = !f->found_ns || now_ns - f->found_ns >= (own ? FIND_OWN_NS : FIND_EVERY_NS);
+	/* What has nothing yet is waited for: then it is looked for each time. */
+	anew = !f->found_ns || !f->count ||
+	       now_ns - f->found_ns >= (own ? FIND_OWN_NS : FIND_EVERY_NS);
 	if (anew)
 		find(f, r, now_ns);
 	for (size_t i = 0; i < f->count && k->read_bytes < SAMPLE_MAX; i++) {

@@ -38,6 +38,7 @@
 #define SECTION_LINES 8192		 /* what is written around a file's text at most */
 
 static const char reason_unreadable[] = "a file could not be read (the lines ! of the member)";
+static const char reason_nothing[] = "nothing matched its path";
 static const char reason_late[] = "the sampler came too late for them";
 
 struct series {
@@ -54,6 +55,7 @@ struct series {
 	bool slow_said;
 	bool read_once, cut_said, failed_said;
 	uint64_t failing_ns, failing_count; /* since when; 0: not */
+	const char *failing_why;
 };
 
 /* Shared with the thread, and freed by whichever of the two is last. */
@@ -193,6 +195,12 @@ static bool is_wanted(const struct series *q)
 	return q->spec->path || (q->spec->asked && q->spec->builtin->kind == SERIES_FILES);
 }
 
+static void end_failing(struct sampler *p, struct series *q, uint64_t to_ns)
+{
+	note_gap(p, q, q->failing_ns, to_ns, q->failing_count, q->failing_why);
+	q->failing_count = 0;
+}
+
 /*
  * What a kernel does not have and nobody asked for is no gap. What was there and is not, or what
  * was asked for, is one, from the first sample that lacked it to the first that has it again.
@@ -203,11 +211,15 @@ static void note_failures(struct sampler *p, struct series *q, uint64_t began_ns
 	bool failing = k->failures || (!any && q->spec->path);
 
 	if (failing && (q->read_once || is_wanted(q))) {
+		const char *why = any ? reason_unreadable : reason_nothing;
+
+		if (q->failing_count && why != q->failing_why)
+			end_failing(p, q, began_ns);
 		if (!q->failing_count++)
 			q->failing_ns = began_ns;
+		q->failing_why = why;
 	} else if (!failing && q->failing_count) {
-		note_gap(p, q, q->failing_ns, began_ns, q->failing_count, reason_unreadable);
-		q->failing_count = 0;
+		end_failing(p, q, began_ns);
 	}
 	if (failing && !q->read_once && is_wanted(q) && !q->failed_said) {
 		q->failed_said = true;
@@ -357,8 +369,7 @@ static void last_samples(struct sampler *p)
 			(void)note_late(p, q, q->due_ns + q->interval_ns);
 		sample(p, q);
 		if (q->failing_count)
-			note_gap(p, q, q->failing_ns, q->last_ns, q->failing_count,
-				 reason_unreadable);
+			end_failing(p, q, q->last_ns);
 	}
 }
 

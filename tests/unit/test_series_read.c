@@ -64,15 +64,20 @@ static void bench_done(struct bench *b)
 	fakehost_remove(&b->host);
 }
 
-/* What a sample a minute later is. */
-static const char *next_sample(struct bench *b)
+/* What a sample so much later is. */
+static const char *sample_after(struct bench *b, uint64_t ns)
 {
 	text_reset(&b->sink.body);
 	b->sink.sections = b->sink.failures = b->sink.cuts = 0;
 	b->sink.read_bytes = 0;
-	b->now_ns += 60 * NSEC_PER_SEC;
+	b->now_ns += ns;
 	series_files_sample(b->files, &b->reader, b->now_ns, &b->sink);
 	return text_c(&b->sink.body);
+}
+
+static const char *next_sample(struct bench *b)
+{
+	return sample_after(b, 60 * NSEC_PER_SEC);
 }
 
 static void a_file_is_read_as_it_is_each_time(void)
@@ -122,6 +127,26 @@ static void a_pattern_finds_what_comes_and_forgets_what_goes(void)
 	CHECK_EQ(unlink(path), 0);
 	fakehost_text(&b.host, "d/c/stats", "3\n");
 	CHECK_STR(next_sample(&b), "= 2 /d/b/stats\n2\n\n= 2 /d/c/stats\n3\n\n");
+}
+
+/* A tenth of a second later, that is; what joins others is found after ten seconds. */
+static void what_is_not_there_is_looked_for_each_time(void)
+{
+	CLEANUP(bench_done) struct bench b;
+	char path[256];
+
+	bench_begin(&b, "own=/d/*@0.1");
+	CHECK_STR(sample_after(&b, NSEC_PER_SEC / 10), "");
+	fakehost_text(&b.host, "d/a", "1\n");
+	CHECK_STR(sample_after(&b, NSEC_PER_SEC / 10), "= 2 /d/a\n1\n\n");
+	fakehost_text(&b.host, "d/b", "2\n");
+	CHECK_STR(sample_after(&b, NSEC_PER_SEC / 10), "= 2 /d/a\n1\n\n");
+	fakehost_path(&b.host, "d/a", path, sizeof(path));
+	CHECK_EQ(unlink(path), 0);
+	CHECK_STR(sample_after(&b, NSEC_PER_SEC / 10), "! ENOENT 0 /d/a\n");
+	CHECK_STR(sample_after(&b, NSEC_PER_SEC / 10), "= 2 /d/b\n2\n\n");
+	fakehost_text(&b.host, "d/a", "3\n");
+	CHECK_STR(sample_after(&b, 10 * NSEC_PER_SEC), "= 2 /d/a\n3\n\n= 2 /d/b\n2\n\n");
 }
 
 static void only_regular_files_are_opened(void)
@@ -489,10 +514,10 @@ static void the_busiest_since_the_last_time_are_told(void)
 
 TEST_MAIN(TEST(a_file_is_read_as_it_is_each_time), TEST(a_replaced_file_is_the_new_one),
 	  TEST(a_pattern_finds_what_comes_and_forgets_what_goes),
-	  TEST(only_regular_files_are_opened), TEST(what_asks_the_server_is_not_read),
-	  TEST(a_long_file_is_cut_at_a_line), TEST(many_files_come_in_parts),
-	  TEST(real_counters_of_every_mount), TEST(fence_requests_come_and_go),
-	  TEST(devices_of_a_mount), TEST(files_of_proc_stay_open),
+	  TEST(what_is_not_there_is_looked_for_each_time), TEST(only_regular_files_are_opened),
+	  TEST(what_asks_the_server_is_not_read), TEST(a_long_file_is_cut_at_a_line),
+	  TEST(many_files_come_in_parts), TEST(real_counters_of_every_mount),
+	  TEST(fence_requests_come_and_go), TEST(devices_of_a_mount), TEST(files_of_proc_stay_open),
 	  TEST(tcp_fields_are_at_their_places), TEST(a_connection_is_told_from_both_ends),
 	  TEST(answers_of_any_length), TEST(a_name_may_hold_brackets),
 	  TEST(the_busiest_since_the_last_time_are_told))
