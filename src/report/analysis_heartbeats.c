@@ -14,6 +14,7 @@
 
 #include <inttypes.h>
 
+#include "coverage.h"
 #include "logline.h"
 #include "stats.h"
 #include "sysfs.h"
@@ -64,6 +65,8 @@ struct term {
 
 struct heartbeats {
 	const struct recording *rec;
+	const struct analysis_options *options;
+	uint64_t unsure; /* gaps up to the trigger that may be none */
 	uint64_t at_ns, seen_ns, timeout_ms;
 	uint64_t to_ns; /* the end of what is shown */
 	bool timeout_known;
@@ -305,6 +308,7 @@ static int open_heartbeats(void *self, const struct recording *rec,
 	(void)out;
 	*h = (struct heartbeats){
 		.rec = rec,
+		.options = o,
 		/* A capture whose clock is not tied to anything: see tell_heartbeats(). */
 		.at_ns = rec->trigger_ns ? rec->trigger_ns : UINT64_MAX,
 		.to_ns = o->to_ns,
@@ -456,12 +460,25 @@ static bool is_open(const struct heartbeats *h, const struct pair *p)
 	return true;
 }
 
+/* Was all read that would have the next one, up to the trigger? */
+static bool is_silence(const struct heartbeats *h, const struct pair *p)
+{
+	struct coverage c;
+
+	coverage_find(h->rec, h->options, p->seen == SEEN_PACKETS ? FEED_PACKETS : FEED_TRACE, &c);
+	return !c.filtered && (!c.damaged || c.end_ns >= h->at_ns);
+}
+
 static void add_open_gaps(struct heartbeats *h)
 {
 	for (size_t i = 0; i < h->pair_count; i++) {
 		const struct pair *p = &h->pairs[i];
 
-		if (is_open(h, p))
+		if (!is_open(h, p))
+			continue;
+		if (!is_silence(h, p))
+			h->unsure++;
+		else
 			(void)top_add(&h->gaps, &(struct gap){.span_ns = h->at_ns - p->before_ns,
 							      .from_ns = p->before_ns,
 							      .kind = GAP_OPEN,
@@ -511,6 +528,11 @@ static void tell_gaps(struct heartbeats *h, struct report_out *out)
 	table_sort(t, "from_ns", false);
 	if (h->gaps.offered > h->gaps.count)
 		table_note(t, "The longest of %" PRIu64 ".", h->gaps.offered);
+	if (h->unsure)
+		table_note(t,
+			   "Of %" PRIu64 " more there is nothing up to %s, which may be because "
+			   "not all of the recording was read.",
+			   h->unsure, h->rec->triggered ? "the trigger" : "the end");
 	if (h->delays)
 		table_note(t, "What the log says is in whole seconds, and was logged when it "
 			      "ended.");

@@ -75,15 +75,18 @@ static void see_streams(const struct recording *rec, enum feed_source source, st
 		if (s[i].kind != sources[source].kind || !s[i].count)
 			continue;
 		c->any = true;
-		c->bytes_there += s[i].raw_bytes;
 		least = min_of(least, placed(rec, &s[i], s[i].last_ns));
 		see_stream(rec, &s[i], c);
 	}
 	c->damaged = m && m->damaged;
-	c->bytes = m ? m->bytes : 0;
 	/* Of which CPU the rest was nobody knows. */
 	if (c->damaged)
 		c->end_ns = c->any ? min_of(least, c->end_ns) : 0;
+	/* Its pages are there, and nothing tells what they mean. */
+	if (source == FEED_TRACE && c->any && !rec->has_trace) {
+		c->damaged = true;
+		c->any = false;
+	}
 }
 
 static void see_manifest(const struct recording *rec, enum feed_source source, struct coverage *c)

@@ -15,7 +15,6 @@ struct coverage {
 	bool damaged;  /* a part cannot be read: nothing is known behind .end_ns */
 	uint64_t end_ns;
 	uint64_t loss_ns;	     /* the last moment at which something is missing; 0: none */
-	uint64_t bytes, bytes_there; /* .damaged: of its member; 0 when not known */
 };
 
 void coverage_find(const struct recording *rec, const struct analysis_options *o,

@@ -242,6 +242,7 @@ int out_end(struct report_out *out, struct err *e)
 	}
 	note_missing(out);
 	out->failed |= !table_ok(&out->notes);
-	view_report_end(view, !out->lacks, out->notes.notes, out->notes.note_count);
+	view_report_end(view, !out->lacks && !out->document->incomplete, out->notes.notes,
+			out->notes.note_count);
 	return out->failed ? err_nomem(e) : 0;
 }

@@ -21,6 +21,7 @@ struct report_document {
 	size_t count;  /* of reports */
 	struct err *e; /* a failed write, from then on nothing is written */
 	bool failed;
+	bool incomplete; /* something could not be read: no report is complete */
 };
 
 /* Of one report. */

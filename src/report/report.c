@@ -496,6 +496,7 @@ static int feed(struct run *run, struct maker *makers, size_t count, struct err 
 	note_feed(run, &run->feed);
 	note_filters(run);
 	run->recording.feed = &run->feed;
+	run->document.incomplete = run->incomplete;
 	return 0;
 }
 

@@ -217,6 +217,14 @@ static void tell_leader_beats(struct story *s)
 			    span(s->ns - beat, buf, sizeof(buf)));
 }
 
+/* It would have said hello, in packets and in events of a server. Either is enough. */
+static bool may_have_returned(const struct story *s)
+{
+	return (!s->packets.any || !coverage_whole(&s->packets, s->lost_ns)) &&
+	       (!s->trace.any || !coverage_whole(&s->trace, s->lost_ns)) &&
+	       (s->packets.any || s->trace.any || s->packets.damaged || s->trace.damaged);
+}
+
 static void tell_client_fenced(struct story *s)
 {
 	char buf[40];
@@ -235,7 +243,8 @@ static void tell_client_fenced(struct story *s)
 		text_printf(&s->what, "; it came back %s after the loss.",
 			    span(s->returned_ns - s->lost_ns, buf, sizeof(buf)));
 	else if (s->v->node_count && s->victim.rid)
-		text_str(&s->what, "; it never came back.");
+		text_str(&s->what, may_have_returned(s) ? "; whether it came back cannot be told."
+							: "; it never came back.");
 	else
 		text_str(&s->what, ".");
 	tell_leader_beats(s);

@@ -86,14 +86,29 @@ static void tell_versions(const struct verdict *v, struct table *t)
 	fact(t, "versions", &s, ROW_PLAIN);
 }
 
+/* Was something in the way of the pass? */
+static bool has_unread(const struct verdict *v)
+{
+	const struct feed_result *f = v->rec->feed;
+
+	return f && (f->trace.chunks_damaged || f->trace.pages_damaged || f->trace.unknown ||
+		     f->chunks_damaged || *f->packets_why.text);
+}
+
 static void tell_facts(const struct verdict *v, const struct story *s, struct report_out *out)
 {
+	CLEANUP(text_free) struct text unread = {0};
 	static const struct column columns[] = {
 		{"about", "", COLUMN_TEXT},
 		{"what", "", COLUMN_TEXT},
 	};
 	struct table *t = report_table(out, "verdict", "Verdict", columns, ARRAY_SIZE(columns));
 
+	if (bundle_is_damaged(v->rec->bundle) || s->trace.damaged || has_unread(v)) {
+		text_str(&unread, "A part of this recording could not be read: what is said here "
+				  "is of the rest.");
+		fact(t, "unread", &unread, ROW_BAD);
+	}
 	fact(t, "verdict", &s->what, s->cause && logline_is_final(s->kind) ? ROW_BAD : ROW_PLAIN);
 	fact(t, "cause", &s->probably, ROW_WARNING);
 	fact(t, "took", &s->durations, ROW_PLAIN);
@@ -259,12 +274,41 @@ static bool is_there(const struct verdict *v, const char *name)
 	return true;
 }
 
+/* A source that could not be read as a whole, of those that are told of. */
+static bool is_damaged(const struct verdict *v, const char *name, struct coverage *ret)
+{
+	static const struct {
+		const char *name;
+		enum feed_source source;
+	} of[] = {{"ftrace", FEED_TRACE}, {"packets", FEED_PACKETS}, {"kmsg", FEED_LOG}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		if (strcmp(of[i].name, name) != 0)
+			continue;
+		coverage_find(v->rec, &v->options, of[i].source, ret);
+		return ret->damaged;
+	}
+	return false;
+}
+
+static void put_damage(const struct verdict *v, struct table *t, const struct coverage *c)
+{
+	if (c->any)
+		table_textf(t, "damaged: read up to %+.1f s",
+			    (double)(int64_t)(c->end_ns - v->at_ns) / 1e9);
+	else
+		table_text(t, "damaged: none of it can be read");
+	table_mark(t, ROW_BAD);
+}
+
 static void tell_source(const struct verdict *v, struct table *t, const struct json_value *source)
 {
 	uint64_t first = json_get_u64(source, "first_monotonic_ns", 0),
 		 last = json_get_u64(source, "last_monotonic_ns", 0);
 	const char *name = recording_source_name(json_get_str(source, "name", "?"));
 	bool any = json_get_u64(source, "records", 0) && first <= last;
+
+	struct coverage c;
 
 	if (!is_worth_a_row(source))
 		return;
@@ -275,6 +319,10 @@ static void tell_source(const struct verdict *v, struct table *t, const struct j
 	put_count(t, source, "records");
 	put_count(t, source, "lost");
 	put_within(v, t, name);
+	if (any && is_damaged(v, json_get_str(source, "name", "?"), &c)) {
+		put_damage(v, t, &c);
+		return;
+	}
 	if (!any || is_there(v, name)) {
 		put_remark(t, source);
 		return;

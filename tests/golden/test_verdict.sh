@@ -29,7 +29,7 @@ ok() {
 	fi
 }
 
-echo 1..9
+echo 1..11
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	bundle=$work/$session.tar.zst
@@ -64,4 +64,17 @@ for session in fence-client fence-leader; do
 done
 ! "$program" report "$work/fence-client.tar.zst" verdict --to -25s --format csv | grep -q 'was fenced by the server [^;.]* after'
 ok $? "a window without the fence does not tell when the connection was lost"
+
+# Cut within the trace: of what is not there nothing is told.
+bundle=$work/fence-client.tar.zst
+head -c "$(($(stat -c %s "$bundle") * 65 / 100))" "$bundle" >"$work/cut.tar.zst"
+"$program" report "$work/cut.tar.zst" verdict heartbeats.gaps rpc.unanswered --format json >"$work/cut.json" 2>"$work/err"
+[ $? -eq 4 ] && jq -e '(.complete or .reports.verdict.complete or .reports.heartbeats.complete) == false' "$work/cut.json" >/dev/null &&
+	jq -e '[.reports.verdict.tables.completeness.rows[] | tostring | select(test("damaged: read up to -"))] | length == 1' "$work/cut.json" >/dev/null &&
+	jq -e '[.reports.heartbeats.tables.gaps.rows[] | select(.until == "the trigger")] | length == 0' "$work/cut.json" >/dev/null &&
+	! grep -qE 'had no answer|A process waited|processes waited' "$work/cut.json"
+ok $? "what is cut off has not stopped, and does not hang"
+"$program" report "$bundle" verdict --cpu 0 --format csv 2>/dev/null | grep -qE 'had no answer|, waited for|cluster lock'
+[ $? -eq 1 ]
+ok $? "what a filter leaves out does not hang"
 exit $failed
