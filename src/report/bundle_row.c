@@ -30,6 +30,7 @@
 #define TAR_BLOCK 512
 #define TAR_FRAME_MAX (64 * KIB) /* of a frame that holds tar headers; ours have 512 or 1536 */
 #define ROW_BUFFER (16 * KIB)
+#define BEHIND_MAX MIB	    /* zeros for as long are zeros to the end */
 #define ROW_AHEAD_CHUNK 128 /* behind a chunk most often comes another */
 #define RESYNC_STEP (256 * KIB)
 /* A file that was made to be damaged everywhere shall not take for ever. */
@@ -651,6 +652,35 @@ static int assembly_step(struct assembly *a, bool *ret_more, struct err *e)
 	return r;
 }
 
+/*
+ * Nothing comes behind the end but zeros, as a tape or a block device leaves them. What else there
+ * is belongs to no bundle, or to a second one: it is not read, and that must be known.
+ */
+static void look_behind(struct row *r)
+{
+	uint64_t end = min_of(r->size, r->next + BEHIND_MAX);
+
+	for (uint64_t at = r->next; at < end;) {
+		const uint8_t *p;
+		size_t n;
+
+		if (row_peek(r, at, (size_t)min_of(end - at, (uint64_t)ROW_BUFFER), &p, &n) < 0 ||
+		    n == 0)
+			return;
+		if (!is_zero(p, n)) {
+			bundle_note_add(
+				r->b, true,
+				"%llu bytes behind the end of the bundle, %llu bytes into "
+				"the file, are not its own and were not read: something, or "
+				"a second bundle, was appended to it",
+				(unsigned long long)(r->size - r->next),
+				(unsigned long long)r->next);
+			return;
+		}
+		at += n;
+	}
+}
+
 /**
  * bundle_row_index() - index an assembled bundle
  * @file: of b->files
@@ -668,6 +698,8 @@ int bundle_row_index(struct bundle *b, uint16_t file, struct err *e)
 		r = assembly_step(&a, &more, e);
 	if (r < 0)
 		return r;
+	if (a.ended)
+		look_behind(&a.row);
 	if (!a.ended) {
 		lose(&a);
 		bundle_note_add(b, true,

@@ -170,6 +170,13 @@ cut() {
 		jq -r '.notes[]' "$work/out" | grep -qF "cut short"
 }
 ok "half a bundle is shown, and said to be half" cut
+behind() { # zeros may follow the end, nothing else
+	{ cat "$bundle" && head -c 10000 /dev/zero; } >"$work/behind.tar.zst" && gives 0 "$work/behind.tar.zst" about && ! prints "behind the end" &&
+		echo hello >>"$work/behind.tar.zst" && gives 4 "$work/behind.tar.zst" about && prints "10006 bytes behind the end" &&
+		cat "$bundle" "$bundle" >"$work/behind.tar.zst" && gives 4 "$work/behind.tar.zst" about &&
+		prints "$(stat -c %s "$bundle") bytes behind the end"
+}
+ok "what was appended to a bundle is told" behind
 
 # Output.
 
