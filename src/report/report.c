@@ -384,17 +384,20 @@ static void note_unknown(struct run *run, const struct trace_feed_totals *t)
 	      t->unknown, text_c(&numbers));
 }
 
+static void lacks_pieces(struct run *run, uint64_t count, const char *piece, const char *of)
+{
+	if (count == 1)
+		lacks(run, "1 %s of %s is damaged and left out.", piece, of);
+	else if (count)
+		lacks(run, "%" PRIu64 " %ss of %s are damaged and left out.", count, piece, of);
+}
+
 static void note_feed(struct run *run, const struct feed_result *f)
 {
-	if (f->trace.chunks_damaged || f->trace.pages_damaged)
-		lacks(run,
-		      "%" PRIu64 " chunks and %" PRIu64
-		      " pages of trace events are damaged and left out.",
-		      f->trace.chunks_damaged, f->trace.pages_damaged);
+	lacks_pieces(run, f->trace.chunks_damaged, "chunk", "trace events");
+	lacks_pieces(run, f->trace.pages_damaged, "page", "trace events");
 	note_unknown(run, &f->trace);
-	if (f->chunks_damaged)
-		lacks(run, "%" PRIu64 " chunks of packets or kernel log are damaged and left out.",
-		      f->chunks_damaged);
+	lacks_pieces(run, f->chunks_damaged, "chunk", "packets or kernel log");
 	if (*f->packets_why.text)
 		lacks(run, "Packets end early: %s.", f->packets_why.text);
 	if (f->log_unreadable)

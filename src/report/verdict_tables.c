@@ -52,7 +52,8 @@ static void tell_trigger(const struct verdict *v, const struct story *s, struct 
 {
 	CLEANUP(text_free) struct text fired = {0}, line = {0};
 	const struct json_value *stop = json_get(v->manifest, "stop");
-	const char *before = ", ";
+	const char *before = ", ", *reason = json_get_str(stop, "reason", ""),
+		   *text = json_get_str(stop, "text", "");
 
 	if (v->rec->triggered) {
 		text_str(&fired, v->rec->trigger);
@@ -60,9 +61,10 @@ static void tell_trigger(const struct verdict *v, const struct story *s, struct 
 	} else {
 		text_str(&fired,
 			 bundle_kind(v->rec->bundle) == BUNDLE_SESSION ? "none so far" : "none");
-		if (stop)
-			text_printf(&fired, "; ended by %s (%s)", json_get_str(stop, "reason", "?"),
-				    json_get_str(stop, "text", "?"));
+		/* A damaged manifest may have lost what it said. */
+		if (stop && *reason)
+			text_printf(&fired, "; ended by %s%s%s%s", reason, *text ? " (" : "", text,
+				    *text ? ")" : "");
 		else
 			before = "; what is here ends ";
 	}
