@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Packets: IPv6, one interface, a link that goes down and comes back, an interface that is removed and comes back, and
-# other hosts' packets, which are none of our business.
+# Packets: IPv6, one interface, a link that goes down and comes back, addresses that are removed and come back, an interface
+# that does, and other hosts' packets, which are none of our business.
 #
 #     sudo SCOUTFS_TRACE=build/src/scoutfs-trace SIM=build/tests/sim/sim tests/integration/test_network.sh
 here=$(cd "$(dirname "$0")" && pwd)
@@ -67,7 +67,7 @@ def crc32c(data):
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind((source, port))
 sent = 0
-with open(path, "w", 1) as log:
+with open(path, "a", 1) as log:
     while True:
         sent += 1
         m = struct.pack("<QQQBBH", 0x7de2046953039028, 0, sent, 2, 1, 0)
@@ -132,6 +132,45 @@ PY
 done
 gap_noted() { [ "$(m '[.sources[] | select(.name == "packets").gaps[]] | length')" -ge 1 ] || { m '.sources[] | select(.name == "packets")'; return 1; }; }
 ok "link down and up on the interface captured: the gap is in the manifest" gap_noted
+
+# ---- addresses that go and come back ----
+
+# Ours first, then the server's (and with it the second one of its subnet): packets are captured below addresses. The
+# server's hardware address is not asked for meanwhile.
+ok "addresses removed: armed" record
+addresses_flap() {
+	local n
+	in_peer ip neigh replace 10.81.0.1 lladdr "$(cat /sys/class/net/veth_a/address)" dev veth_b nud permanent
+	until_true recorded_at_least .heartbeats 20 || return 1
+	ip addr del 10.81.0.1/24 dev veth_a
+	n=$(status_field .heartbeats)
+	until_true recorded_at_least .heartbeats $((n + 20)) || { echo "without our address nothing is captured"; return 1; }
+	ip addr add 10.81.0.1/24 dev veth_a
+	in_peer ip addr del 10.81.0.2/24 dev veth_b
+	until_true has_line "$work/beat.server" '^failed' || return 1
+	in_peer ip addr add 10.81.0.2/24 dev veth_b
+	in_peer ip addr add 10.81.0.3/24 dev veth_b 2>/dev/null # where it went with the first
+	n=$(status_field .heartbeats)
+	until_true recorded_at_least .heartbeats $((n + 20)) || { echo "nothing since the server's address is back"; return 1; }
+}
+: >"$work/beat.server"
+ok "addresses removed, and back: capture goes on" addresses_flap
+ok "addresses removed: ended" recorder_signal TERM
+# Nothing was lost by the recorder, so it reports no gap; what the sender could not send is no loss either.
+all_sent_captured() {
+	unpack && stopped signal && beats_complete && same "0 0" "$(source_field packets lost) $(m '[.sources[] | select(.name == "packets").gaps[]] | length')" "lost, gaps" || return 1
+	python3 - "$work/numbers" "$work/beat.server" <<'PY'
+import sys
+got = {int(x) for x in open(sys.argv[1])}
+lines = [l.split() for l in open(sys.argv[2]) if l.endswith("\n")]
+sent = {int(l[0]) for l in lines if l[0].isdigit() and min(got) <= int(l[0]) <= max(got)}
+failed = sum(l[0] == "failed" for l in lines)
+print(len(got), "captured,", len(sent), "sent meanwhile,", failed, "could not be sent; missing", sorted(sent - got)[:9])
+sys.exit(not failed or not sent or bool(sent - got))
+PY
+}
+ok "addresses removed: every heartbeat that was sent is there, and no gap is made up" all_sent_captured
+in_peer ip neigh del 10.81.0.1 dev veth_b
 
 # ---- an interface that is removed, and comes back ----
 

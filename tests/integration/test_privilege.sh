@@ -87,10 +87,12 @@ ok "links planted in the run folder are not written through" planted
 # ends in it. It may end with an error; it may not write, or remove, anything behind the link.
 mkdir "$work/evil" && mkdir -m 700 "$work/evil/out" && chown nobody "$work/evil" && chmod 711 "$work" && chmod 777 "$work/victim"
 cat >"$work/swap.py" <<'PY'
-import os, sys
+import os, random, sys, time
 os.chdir(sys.argv[1])
 victim = sys.argv[2]
+pause = float(sys.argv[3]) # with all in its place, at most
 while True:
+    time.sleep(random.random() * pause)
     for do in ((os.rename, "out", "hidden"), (os.symlink, victim, "out"), (os.unlink, "out"), (os.rename, "hidden", "out")):
         try:
             do[0](*do[1:])
@@ -99,7 +101,7 @@ while True:
 PY
 swapped() {
 	local i attacker tried=0
-	setpriv --reuid=nobody --clear-groups python3 "$work/swap.py" "$work/evil" "$work/victim" 9>&- &
+	setpriv --reuid=nobody --clear-groups python3 "$work/swap.py" "$work/evil" "$work/victim" 0 9>&- &
 	attacker=$!
 	for i in 1 2 3 4 5 6; do
 		timeout -k 10 60 "$bin" $address $port -o "$work/evil/out" --run-dir "$run" --disk-budget 64M --ring-memory 8M --no-heartbeat-wait --duration 100ms \
@@ -115,6 +117,55 @@ swapped() {
 }
 ok "an output folder that is swapped for a link all the time: nothing behind the link is touched, nothing is readable" swapped
 rm -rf "$work/evil"
+chmod 700 "$work"
+
+# The same while a dead recorder's folder is recovered: whoever owns the folder above swaps the output folder for a link to
+# one of his own, in which a folder of the same name waits.
+dead_one() {
+	record && until_true recorded_at_least .events 300 || return 1
+	kill -9 "$rec_pid"
+	wait "$rec_pid" 2>/dev/null
+	rec_pid=
+}
+ok "a recorder dies" dead_one
+dead=$rec_dir dead_name=${rec_dir##*/}
+mkdir -p "$work/victim/$dead_name" && echo precious >"$work/victim/$dead_name/file" && chmod 711 "$work"
+swapped_recover() {
+	local i attacker recovered=0 odd made
+	for i in 1 2 3 4 5 6; do
+		rm -rf "$work/evil" && mkdir "$work/evil" && mkdir -m 700 "$work/evil/out" && chown nobody "$work/evil" && cp -a "$dead" "$work/evil/out/" || return 1
+		setpriv --reuid=nobody --clear-groups python3 "$work/swap.py" "$work/evil" "$work/victim" "0.00$i" 9>&- &
+		attacker=$!
+		until_true in_motion
+		# By its name, and all that is there.
+		timeout -k 10 60 "$bin" recover $([ $((i % 2)) = 0 ] && echo "$work/evil/out/$dead_name" || echo "--output-dir $work/evil/out") --run-dir "$run" \
+			>"$work/rec.out" 2>"$work/rec.err" </dev/null 9>&-
+		case $? in 124 | 13[0-9]) kill -9 $attacker; return 1 ;; esac
+		kill -9 $attacker
+		wait $attacker 2>/dev/null
+		same "file $dead_name precious precious" "$(ls "$work/victim" | tr '\n' ' ')$(cat "$work/victim/file" "$work/victim/$dead_name/file" | tr '\n' ' ' | sed 's/ $//')" "behind the link" &&
+			same file "$(ls -A "$work/victim/$dead_name")" "files behind the link" || return 1
+		odd=$(find "$work/evil" -mindepth 2 \( -type d ! -perm 0700 -o -type f ! -perm 0600 -o ! -user root \) -printf '%M %u %p\n')
+		same "" "$odd" "what others may read" || return 1
+		# Either it is a bundle, whole, or the folder waits for the next try.
+		made=$(find "$work/evil" -name '*.tar.zst' ! -name '.*')
+		if [ -n "$made" ]; then
+			zstd -tq "$made" && recovered=$((recovered + 1)) || return 1
+		else
+			[ -d "$work/evil/out/$dead_name" ] || [ -d "$work/evil/hidden/$dead_name" ] || { echo "neither bundle nor folder"; cat "$work/rec.err"; return 1; }
+		fi
+	done
+	echo "$recovered of 6 recovered"
+}
+in_motion() { [ -d "$work/evil/hidden" ] || [ -h "$work/evil/out" ]; }
+ok "recover under a swapped output folder: nothing behind the link is touched, nothing readable, bundle or folder is left" swapped_recover
+rm -rf "$work/evil"
+left_to_recover() {
+	"$bin" recover "$dead" --run-dir "$run" >"$work/rec.out" 2>"$work/rec.err"
+	bundle=$(cat "$work/rec.out")
+	unpack && same true "$(m .died)" died && [ ! -e "$dead" ]
+}
+ok "the dead recorder's own folder is recovered" left_to_recover
 chmod 700 "$work"
 
 finish
