@@ -209,17 +209,22 @@ static void tell_gauges(struct series_report *a, struct report_out *out, const s
 			put_gauge(t, &lines[i]);
 }
 
-/* The path that could not be read most often, and why. */
+/* The path that could not be read most often, and why; else one that is too long. */
 static void put_unreadable(struct table *t, const struct series_set *s)
 {
-	const struct series_label *worst = NULL;
+	const struct series_label *worst = NULL, *longest = NULL;
 
 	for (size_t i = 0; i < s->label_count; i++)
 		if (s->labels[i].unreadable &&
 		    (!worst || s->labels[i].unreadable > worst->unreadable))
 			worst = &s->labels[i];
+	for (size_t i = 0; i < s->label_count; i++)
+		if (s->labels[i].cut && (!longest || s->labels[i].cut > longest->cut))
+			longest = &s->labels[i];
 	if (worst)
 		table_textf(t, "%s: %s", worst->path, worst->error);
+	else if (longest)
+		table_textf(t, "%s: longer than what is read of it", longest->path);
 	else
 		table_none(t);
 }
@@ -251,8 +256,9 @@ static void put_source(struct table *t, const struct series_set *s)
 	table_u64(t, files);
 	table_u64(t, s->count);
 	table_u64(t, s->unreadable);
+	table_u64(t, s->cut);
 	put_unreadable(t, s);
-	if (s->missed || s->unreadable || s->damaged || s->skipped)
+	if (s->missed || s->unreadable || s->cut || s->damaged || s->skipped)
 		table_mark(t, ROW_WARNING);
 }
 
@@ -271,6 +277,7 @@ static void tell_sources(struct report_out *out, const struct series_set *sets, 
 		{"files", "files", COLUMN_COUNT},
 		{"counters", "counters", COLUMN_COUNT},
 		{"unreadable", "unreadable", COLUMN_COUNT},
+		{"cut", "cut short", COLUMN_COUNT},
 		{"why", "why", COLUMN_TEXT},
 	};
 	struct table *t =

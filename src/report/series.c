@@ -522,6 +522,11 @@ static void take_section(struct reading *r, const struct series_section *section
 	if (!section->bytes) {
 		if (!r->learning)
 			return;
+		if (!strcmp(section->error, "EFBIG")) {
+			l->cut++;
+			r->set->cut++;
+			return;
+		}
 		l->unreadable++;
 		r->set->unreadable++;
 		memcpy(l->error, section->error, sizeof(l->error));

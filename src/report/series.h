@@ -62,6 +62,7 @@ struct series_label {
 	const char *text; /* what of it tells it from the others; within .path */
 	uint32_t text_bytes;
 	uint64_t unreadable;
+	uint64_t cut;		      /* of what was read: there was more */
 	char error[SERIES_ERROR_MAX]; /* the last */
 };
 
@@ -84,6 +85,7 @@ struct series_set {
 	uint64_t damaged;    /* chunks */
 	uint64_t skipped;    /* bytes that are no samples */
 	uint64_t unreadable; /* sections */
+	uint64_t cut;	     /* sections that are the beginning of a longer file */
 };
 
 /* What is looked at, and who is told. Functions may be NULL. */

@@ -40,6 +40,7 @@ def at(i):
 
 
 MISSING = {40, 41}
+CUT = object()  # behind a section: the file was longer
 VMSTAT = {
     "pgfault": lambda i: 1000 + 10 * i + (900 * (i - 58) if i > 58 else 0),
     "nr_free_pages": lambda i: 500 - i % 7,
@@ -65,6 +66,8 @@ def member(name, every, samples):
         for path, text in sections:
             if text is None:
                 out += b"! ENOENT 0 %s\n" % path.encode()
+            elif text is CUT:
+                out += b"! EFBIG 0 %s\n" % path.encode()
             else:
                 out += b"= %d %s\n%s\n" % (len(text.encode()), path.encode(), text.encode())
     with open(os.path.join(work, name + ".txt"), "wb") as f:
@@ -75,7 +78,8 @@ def member(name, every, samples):
 def made_up():
     vmstat = [(at(i), [("/proc/vmstat", lines(VMSTAT, i))]) for i in range(100) if i not in MISSING]
     # The same name twice in a file: the first is it.
-    two = [(START + 10 * i * S, [("/srv/x/a", lines(PLAIN, i) + "rises 99\n"), ("/srv/x/b", None if i == 4 else lines(PLAIN, 2 * i))])
+    two = [(START + 10 * i * S, [("/srv/x/a", lines(PLAIN, i) + "rises 99\n"), ("/srv/x/b", None if i == 4 else lines(PLAIN, 2 * i))] +
+            ([("/srv/x/b", CUT)] if i in (6, 7) else []))
            for i in range(10)]
     return [*member("vmstat", "1", vmstat), *member("two", "10", two)]
 
@@ -195,9 +199,9 @@ def figures():
         sources = {r["series"]: r for r in tables["sources"]["rows"]}
         check("series", sorted(sources), ["two", "vmstat"])
         for field, want in (("samples", 98), ("missed", 2), ("every_ns", S), ("first_ns", at(0)), ("last_ns", at(99)),
-                            ("longest_ns", at(42) - at(39)), ("took_avg_ns", 5000), ("files", 1), ("unreadable", 0)):
+                            ("longest_ns", at(42) - at(39)), ("took_avg_ns", 5000), ("files", 1), ("unreadable", 0), ("cut", 0)):
             check(form + " vmstat: " + field, sources["vmstat"][field], want)
-        for field, want in (("samples", 10), ("missed", 0), ("files", 2), ("unreadable", 1), ("why", "/srv/x/b: ENOENT")):
+        for field, want in (("samples", 10), ("missed", 0), ("files", 2), ("unreadable", 1), ("cut", 2), ("why", "/srv/x/b: ENOENT")):
             check(form + " two: " + field, sources["two"][field], want)
         moved = tables["moved"]["rows"]
         first = moved[0]
