@@ -12,6 +12,7 @@
 #include "table.h"
 
 #define COMMS_MAX 1000000
+#define FAR_NS (60 * NSEC_PER_SEC) /* beyond what the recorder covered: that cannot be */
 #define PCAP_MICROSECONDS 0xa1b2c3d4U
 
 /* ---- trace events ---- */
@@ -131,12 +132,44 @@ static bool takes_any_facility(const struct json_value *manifest)
 	return false;
 }
 
+/* What the recorder says that its sources cover; 0: it does not say. */
+static void read_coverage(const struct recording *r, uint64_t *ret_first, uint64_t *ret_last)
+{
+	const struct json_value *list = json_get(bundle_manifest(r->bundle), "sources");
+
+	*ret_first = *ret_last = 0;
+	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next) {
+		uint64_t first = json_get_u64(v, "first_monotonic_ns", 0);
+		uint64_t last = json_get_u64(v, "last_monotonic_ns", 0);
+
+		if (!json_get_u64(v, "records", 0) || first > last || last > INT64_MAX / 2)
+			continue;
+		*ret_first = *ret_last ? min_of(*ret_first, first) : first;
+		*ret_last = max_of(*ret_last, last);
+	}
+}
+
+/* A trigger that the recording does not reach is one that nobody can count from. */
+static void doubt_trigger(struct recording *r, uint64_t first, uint64_t last)
+{
+	first = min_of(first, r->first_ns);
+	last = max_of(last, r->last_ns);
+	if (!r->triggered ||
+	    (r->trigger_ns >= first - min_of(first, FAR_NS) && r->trigger_ns <= last + FAR_NS))
+		return;
+	r->triggered = false;
+	r->trigger_doubted = true;
+	r->trigger_ns = 0;
+}
+
 static void read_span(struct recording *r)
 {
+	uint64_t covered_first, covered_last;
 	const struct bundle_stream *streams;
 	size_t count = bundle_streams(r->bundle, &streams);
 	uint64_t created = json_get_u64(bundle_manifest(r->bundle), "created_monotonic_ns", 0);
 
+	read_coverage(r, &covered_first, &covered_last);
 	for (size_t i = 0; i < count; i++) {
 		const struct bundle_stream *s = &streams[i];
 		uint64_t first = s->first_ns, last = s->last_ns;
@@ -147,12 +180,17 @@ static void read_span(struct recording *r)
 		    (!clocks_mono_of_real(&r->clocks, first, r->trigger_ns, &first) ||
 		     !clocks_mono_of_real(&r->clocks, last, r->trigger_ns, &last)))
 			continue;
+		/* A stamp of nonsense is not the end. */
+		if (covered_last && last > covered_last + FAR_NS)
+			last = covered_last;
 		/* The kernel log reaches back to the boot. */
 		if (s->kind == CHUNK_KMSG)
 			first = max_of(first, created);
 		r->first_ns = r->first_ns ? min_of(r->first_ns, first) : first;
 		r->last_ns = max_of(r->last_ns, last);
 	}
+	if (covered_last && r->last_ns)
+		doubt_trigger(r, covered_first, covered_last);
 	if (!r->trigger_ns)
 		r->trigger_ns = r->last_ns;
 }

@@ -45,6 +45,8 @@ struct recording {
 	/* What ended it. Without a trigger trigger_ns is the end. */
 	bool triggered;
 	uint64_t trigger_ns;
+	bool trigger_doubted; /* the manifest places it outside of what was recorded: not .triggered
+			       */
 	const char *trigger, *trigger_text; /* "" when there is none */
 	uint64_t first_ns, last_ns;	    /* of everything but the kernel log's backlog */
 	/*

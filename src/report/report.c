@@ -355,6 +355,10 @@ static void note_bundle(struct run *run)
 			table_note(&run->notes, "%s", notes[i].text);
 	}
 	run->incomplete |= bundle_is_damaged(run->bundle);
+	if (run->recording.trigger_doubted)
+		lacks(run,
+		      "The manifest places the trigger outside of what was recorded: times are "
+		      "counted from the end.");
 	/* A capture alone is all that it should be. */
 	if (!run->recording.has_trace && *run->recording.trace_why.text &&
 	    bundle_kind(run->bundle) != BUNDLE_PCAP)

@@ -377,8 +377,11 @@ static void tell_nothing(struct story *s)
 	}
 	if (stop && !strcmp(json_get_str(stop, "reason", ""), "died"))
 		text_str(&s->what, "The recorder or its host ended without finishing. ");
-	text_str(&s->what, "Nothing that looks like a fence is in what is shown here");
-	text_str(&s->what, ".");
+	text_str(&s->what,
+		 s->trace.any || s->v->has_log
+			 ? "Nothing that looks like a fence is in what is shown here."
+			 : "Whether there was a fence cannot be known from this: the kernel "
+			   "log and the trace tell, and neither can be read here.");
 }
 
 static void tell_untriggered(struct story *s)

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 data=$here/../data/real
 # shellcheck source=tests/golden/real.sh
 . "$here/real.sh"
-for tool in trace-cmd tshark zstd python3 script; do
+for tool in trace-cmd tshark zstd python3 script jq; do
 	command -v "$tool" >/dev/null || {
 		echo "1..0 # SKIP no $tool"
 		exit 77
@@ -29,7 +29,7 @@ ok() {
 	fi
 }
 
-echo 1..11
+echo 1..13
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	bundle=$work/$session.tar.zst
@@ -77,4 +77,14 @@ ok $? "what is cut off has not stopped, and does not hang"
 "$program" report "$bundle" verdict --cpu 0 --format csv 2>/dev/null | grep -qE 'had no answer|, waited for|cluster lock'
 [ $? -eq 1 ]
 ok $? "what a filter leaves out does not hang"
+"$program" report "$work/packets.pcap" verdict.verdict --format csv 2>/dev/null | grep -q 'fence cannot be known'
+ok $? "packets alone do not say that there was no fence"
+
+# A trigger that was 292 years after the boot.
+mkdir "$work/far"
+tar -C "$work/far" --strip-components=1 -xf "$bundle"
+jq '.stop.monotonic_ns = 9223372036854775807' "$work/far/manifest.json" >"$work/manifest.json" && mv "$work/manifest.json" "$work/far/manifest.json"
+"$program" report "$work/far" verdict.verdict >"$work/far.txt" 2>&1
+[ $? -eq 4 ] && grep -q 'outside of what was recorded' "$work/far.txt" && grep -q 'was fenced by' "$work/far.txt"
+ok $? "a trigger that the recording does not reach is doubted"
 exit $failed
