@@ -61,6 +61,7 @@ struct report_config {
 	/* Of series. */
 	const char *csv, *gnuplot; /* folders to make files in; NULL: none */
 	bool nonzero;		   /* leave out counters that never move */
+	bool merged;		   /* under names that another recording has too */
 	enum report_as as;
 	uint64_t interval_ns, smooth; /* of --gnuplot */
 	bool color;

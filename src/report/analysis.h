@@ -71,6 +71,7 @@ struct analysis_options {
 	size_t filter_count;
 	/* Of series. */
 	bool nonzero;
+	bool merged; /* as another recording names them: for a comparison */
 	enum report_as as;
 	uint64_t interval_ns, smooth;
 	struct files *csv, *gnuplot; /* NULL: not wanted */

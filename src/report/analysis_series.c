@@ -9,10 +9,12 @@
  */
 #include "analysis.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "out.h"
 #include "series.h"
+#include "series_merged.h"
 #include "series_plot.h"
 
 #define FACTOR_LEAST 1.2 /* below, nothing is worth a line */
@@ -342,7 +344,10 @@ static int tell(struct series_report *a, struct report_out *out, struct series_s
 	lines = list_lines(sets, count, &line_count);
 	if (!lines)
 		return err_nomem(e);
-	if (count) {
+	if (a->options->merged) {
+		if (series_merged(a->rec, sets, count, out, e) < 0)
+			return -ENOMEM;
+	} else if (count) {
 		tell_moved(a, out, lines, line_count);
 		tell_counters(a, out, lines, line_count);
 		tell_gauges(a, out, lines, line_count);

@@ -68,6 +68,17 @@ static void note_all(struct table *notes, const char *side, const struct json_va
 			table_note(notes, "%s: %s", side, v->str);
 }
 
+/* What does not move is in the one of them, though it may be a counter. */
+static const struct json_value *partner_of(const struct json_value *report, const char *table)
+{
+	bool counters = !strcmp(table, "counters");
+
+	if (!report->key || strcmp(report->key, "series") != 0 ||
+	    (!counters && strcmp(table, "gauges") != 0))
+		return NULL;
+	return json_get(json_get(report, "tables"), counters ? "gauges" : "counters");
+}
+
 static int put_tables(struct compare *c, const struct json_value *a, const struct json_value *b,
 		      struct report_out *out, struct err *e)
 {
@@ -83,8 +94,10 @@ static int put_tables(struct compare *c, const struct json_value *a, const struc
 		const struct json_value *other = json_get(json_get(b, "tables"), v->key);
 
 		if (other)
-			r = compare_tables(&scale, (const struct json_value *[]){v, other}, named,
-					   out, e);
+			r = compare_tables(&scale, (const struct json_value *[]){v, other},
+					   (const struct json_value *[]){partner_of(a, v->key),
+									 partner_of(b, v->key)},
+					   named, out, e);
 		else if (named)
 			report_note(out, "The table '%s' is in A alone.", v->key);
 	}
@@ -103,6 +116,10 @@ static int put_report(struct compare *c, const struct json_value *a, struct err 
 		r = put_tables(c, a, b, &out, e);
 	else
 		report_lacks(&out, "This report could be made of A alone.");
+	if (!strcmp(a->key, "series"))
+		report_note(&out, "Connections are told by their end, mounts without their rid, "
+				  "processes without their pid: of counters this is the sum of "
+				  "all, of what there was at each moment the mean.");
 	if (r == 0 && b && !out.count)
 		report_note(&out, "The report '%s' has no figures to be put side by side.", a->key);
 	if (!json_get_bool(a, "complete", false) || (b && !json_get_bool(b, "complete", false)))
@@ -155,7 +172,8 @@ static int put_head(struct compare *c, struct err *e)
 		cell_or_none(t, json_get_str(root, "trigger_utc", NULL));
 	}
 	table_note(t, "What was counted is told per second of what each covers. Change: from A to "
-		      "B. What differs most comes first; twice as much or half of it is marked.");
+		      "B. What differs most comes first, what one of them lacks last; twice as "
+		      "much or half of it is marked.");
 	for (int side = A; side < SIDES; side++)
 		if (c->sides[side].covered_s <= 0)
 			report_lacks(&out,
@@ -313,6 +331,7 @@ static int make_side(struct both *b, int side, struct err *e)
 
 	one.bundle = side == A ? b->config->bundle : b->config->other;
 	one.other = NULL;
+	one.merged = true;
 	one.format = REPORT_JSON;
 	one.html = one.csv = one.gnuplot = NULL;
 	if (!one.report_count) {

@@ -44,6 +44,7 @@ struct figure {
 struct named_row {
 	char *name;
 	const struct json_value *row;
+	bool still; /* a counter that did not move: all its figures are 0 */
 };
 
 struct joined {
@@ -218,6 +219,14 @@ static struct named_row *sorted(const struct joined *j, int side)
 	return list;
 }
 
+static const struct named_row *row_named(const struct named_row *list, size_t count,
+					 const char *name)
+{
+	const struct named_row wanted = {.name = (char *)(uintptr_t)name};
+
+	return bsearch(&wanted, list, count, sizeof(*list), by_name);
+}
+
 static bool names_differ(const struct joined *j, int side)
 {
 	CLEANUP(freep) struct named_row *list = sorted(j, side);
@@ -249,6 +258,74 @@ static int find_names(struct joined *j, const struct json_value *const tables[SI
 			return 1;
 	}
 	return 0;
+}
+
+/* What does not move. */
+
+static bool is_still(const struct json_value *row)
+{
+	double min, max;
+
+	return cell_number(row, "min", &min) && cell_number(row, "max", &max) && min >= max;
+}
+
+static int add_still(struct joined *j, int side, const struct named_row *row, struct err *e)
+{
+	struct named_row *more = realloc(j->rows[side], (j->counts[side] + 1) * sizeof(*more));
+
+	if (!more)
+		return err_nomem(e);
+	j->rows[side] = more;
+	more += j->counts[side];
+	*more = (struct named_row){.name = strdup(row->name), .row = row->row, .still = true};
+	if (!more->name)
+		return err_nomem(e);
+	j->counts[side]++;
+	return 0;
+}
+
+/* Values of @side that stand still become counters where the other side has such a counter. */
+static int take_still(struct joined *j, const struct joined *partners, int side, struct err *e)
+{
+	int other = side == A ? B : A, r = 0;
+	CLEANUP(freep) struct named_row *counters = sorted(j, other);
+	CLEANUP(freep) struct named_row *theirs = sorted(partners, other);
+	size_t kept = 0;
+
+	if (!counters || !theirs)
+		return err_nomem(e);
+	for (size_t i = 0; r == 0 && i < partners->counts[side]; i++) {
+		const struct named_row *row = &partners->rows[side][i];
+
+		if (is_still(row->row) && row_named(counters, j->counts[other], row->name))
+			r = add_still(j, side, row, e);
+	}
+	for (size_t i = 0; i < j->counts[side]; i++) {
+		struct named_row *row = &j->rows[side][i];
+
+		if (!row->still && is_still(row->row) &&
+		    row_named(theirs, partners->counts[other], row->name))
+			free(row->name);
+		else
+			j->rows[side][kept++] = *row;
+	}
+	j->counts[side] = kept;
+	return r;
+}
+
+static int take_partners(struct joined *j, const struct json_value *const partners[SIDES],
+			 struct err *e)
+{
+	CLEANUP(joined_done) struct joined p = *j;
+	int r = 0;
+
+	memset(p.rows, 0, sizeof(p.rows));
+	memset(p.counts, 0, sizeof(p.counts));
+	for (int side = A; r == 0 && side < SIDES; side++)
+		r = name_rows(&p, side, partners[side], e);
+	for (int side = A; r == 0 && side < SIDES; side++)
+		r = take_still(j, &p, side, e);
+	return r;
 }
 
 /* Figures. */
@@ -337,13 +414,19 @@ static void pair_list_done(struct pair_list *l)
 }
 
 static void add_pair(const struct compare_scale *c, const struct figure *f, struct pair_list *l,
-		     const struct json_value *a, const struct json_value *b)
+		     const struct named_row *a, const struct named_row *b)
 {
 	struct pair *p = &l->list[l->count];
+	const struct named_row *rows[SIDES] = {a, b};
 
-	*p = (struct pair){.rows = {a, b}, .number = l->count};
-	for (int side = A; side < SIDES; side++)
-		p->known[side] = side_value(c, side, f, p->rows[side], &p->values[side]);
+	*p = (struct pair){.number = l->count};
+	for (int side = A; side < SIDES; side++) {
+		if (!rows[side])
+			continue;
+		p->rows[side] = rows[side]->row;
+		p->known[side] = rows[side]->still ||
+				 side_value(c, side, f, p->rows[side], &p->values[side]);
+	}
 	p->difference = fabs((p->known[B] ? p->values[B] : 0) - (p->known[A] ? p->values[A] : 0));
 	l->count += p->known[A] || p->known[B];
 }
@@ -351,22 +434,16 @@ static void add_pair(const struct compare_scale *c, const struct figure *f, stru
 static int by_difference(const void *va, const void *vb)
 {
 	const struct pair *a = va, *b = vb;
+	bool a_both = a->known[A] && a->known[B], b_both = b->known[A] && b->known[B];
 
+	if (a_both != b_both)
+		return a_both ? -1 : 1;
 	if (a->difference != b->difference)
 		return a->difference > b->difference ? -1 : 1;
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-static const struct json_value *row_named(const struct named_row *list, size_t count,
-					  const char *name)
-{
-	const struct named_row wanted = {.name = (char *)(uintptr_t)name};
-	const struct named_row *found = bsearch(&wanted, list, count, sizeof(*list), by_name);
-
-	return found ? found->row : NULL;
-}
-
-/* What differs most comes first; what is the same stays in A's order, before what B has alone. */
+/* What differs most comes first, what is the same stays in A's order; then what one side has. */
 static int pair_rows(const struct compare_scale *c, const struct joined *j, const struct figure *f,
 		     struct pair_list *ret, struct err *e)
 {
@@ -376,11 +453,11 @@ static int pair_rows(const struct compare_scale *c, const struct joined *j, cons
 	if (!in_a || !in_b || !ret->list)
 		return err_nomem(e);
 	for (size_t i = 0; i < j->counts[A]; i++)
-		add_pair(c, f, ret, j->rows[A][i].row,
+		add_pair(c, f, ret, &j->rows[A][i],
 			 row_named(in_b, j->counts[B], j->rows[A][i].name));
 	for (size_t i = 0; i < j->counts[B]; i++)
 		if (!row_named(in_a, j->counts[A], j->rows[B][i].name))
-			add_pair(c, f, ret, NULL, j->rows[B][i].row);
+			add_pair(c, f, ret, NULL, &j->rows[B][i]);
 	qsort(ret->list, ret->count, sizeof(*ret->list), by_difference);
 	return 0;
 }
@@ -457,13 +534,17 @@ static int put_figure(const struct compare_scale *c, const struct joined *j, con
  * compare_tables() - a table of two recordings as tables of their figures
  * @c:      what sums are divided by, and how many rows are shown
  * @tables: of A and B, as view_json.c writes them; a stranger's
+ * @partners: of each side the table of counters that belongs to one of values, and the other way
+ *          round; or NULL. What does not move in one recording is a value there, and a counter that
+ *          stands still beside one that rises in the other
  * @named:  the user asked for this table: all its figures, and a note when there are none
  * @out:    the tables are added to it
  *
  * Return: 0 or -ENOMEM.
  */
 int compare_tables(const struct compare_scale *c, const struct json_value *const tables[SIDES],
-		   bool named, struct report_out *out, struct err *e)
+		   const struct json_value *const partners[SIDES], bool named,
+		   struct report_out *out, struct err *e)
 {
 	CLEANUP(joined_done) struct joined j = {0};
 	const char *title = json_get_str(tables[A], "title", "");
@@ -477,6 +558,10 @@ int compare_tables(const struct compare_scale *c, const struct json_value *const
 			    "recordings, and is not compared.",
 			    tables[A]->key);
 	if (r <= 0)
+		return r;
+	if (partners[A] && partners[B])
+		r = take_partners(&j, partners, e);
+	if (r < 0)
 		return r;
 	for (size_t i = 0; i < j.column_count; i++) {
 		if (!is_figure(&j.columns[i]) || !(named || is_main(&j, i)))

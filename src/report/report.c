@@ -302,6 +302,7 @@ static int resolve_window(struct run *run, struct err *e)
 		.filters = c->filters,
 		.filter_count = c->filter_count,
 		.nonzero = c->nonzero,
+		.merged = c->merged,
 		.as = c->as,
 		.interval_ns = c->interval_ns,
 		.smooth = c->smooth,

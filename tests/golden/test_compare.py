@@ -73,12 +73,32 @@ def capture(path, seconds, calls):
             f.write(struct.pack("<IIII", ns // 10**9, ns % 10**9, len(packet), len(packet)) + packet)
 
 
-def bundle(work, name, seconds, calls):
+def series(path, name, samples):
+    """A member of a bundle; @samples: each second the sections, as (path, text)."""
+    with open(path, "w") as f:
+        f.write(f"# scoutfs-trace series 1 {name} every 1 s\n")
+        for i, sections in enumerate(samples):
+            f.write(f"@ {10**12 + i * 10**9} 1000 {len(sections)}\n")
+            for where, text in sections:
+                f.write(f"= {len(text)} {where}\n{text}\n")
+    return ["--series", f"{name}={path}"]
+
+
+def counters(work, ports, rid, mounts, still):
+    """Eleven samples: each connection sends 100 bytes a second, each mount counts 5; `idle` stands still, or rises by 3."""
+    tcp = [[("tcp_info", "".join(f"10.0.0.2:5000 10.0.0.1:{p} bytes_sent={7 * p + 100 * i} rtt_us={p}\n" for p in ports))] for i in range(11)]
+    own = [[("/srv/own", f"idle {50 if still else 50 + 3 * i}\nbusy {9000 * i}\n" + (f"alone {10**6 * i}\n" if still else ""))]
+           for i in range(11)]
+    fs = [[(f"/sys/fs/scoutfs/f.abc123.r.{rid}{m}/counters/", f"lock_lock {1000 * m + 5 * i}\n") for m in range(mounts)] for i in range(11)]
+    return sum((series(f"{work}/{n}.txt", n, v) for n, v in (("tcpinfo", tcp), ("own", own), ("scoutfs", fs))), [])
+
+
+def bundle(work, name, seconds, calls, more=()):
     pcap, path = f"{work}/{name}.pcap", f"{work}/{name}.tar.zst"
     capture(pcap, seconds, calls)
     os.mkdir(work + "/raw")
     made = subprocess.run([RAW_BUNDLE, "--output", work + "/raw", "--pcap", pcap, "--real-minus-mono", str(T0 - 10**12), "--server",
-                           "10.0.0.2:5000"], capture_output=True, text=True, check=True).stdout.strip()
+                           "10.0.0.2:5000", *more], capture_output=True, text=True, check=True).stdout.strip()
     os.rename(made, path)
     subprocess.run(["rm", "-r", work + "/raw"], check=True)
     return path
@@ -121,8 +141,8 @@ with tempfile.TemporaryDirectory() as work:
     check("a rate that is four times as high", is_row(row(rates, message="GET_ROOTS", kind="request"), 1, 4, 300, 4), rates["rows"])
     check("a rate that is the same, of half as much in half the time", is_row(row(rates, message="STATFS", kind="response"), 2, 2, 0, 1), rates["rows"])
     check("what is in B alone has no change", is_row(row(rates, message="GET_LAST_SEQ", kind="request"), None, 1, None, None), rates["rows"])
-    check("what differs most comes first, what does not last",
-          [r["message"] for r in rates["rows"]] == ["GET_ROOTS"] * 2 + ["GET_LAST_SEQ"] * 2 + ["STATFS"] * 2, rates["rows"])
+    check("what differs most comes first, what one side lacks last",
+          [r["message"] for r in rates["rows"]] == ["GET_ROOTS"] * 2 + ["STATFS"] * 2 + ["GET_LAST_SEQ"] * 2, rates["rows"])
     count = t["rpc.latency_count"]
     check("counts are told a second", is_row(row(count, command="GET_ROOTS"), 1, 4, 300, 4) and count["columns"][-4]["type"] == "rate", count)
     most = t["rpc.latency_max_ns"]
@@ -149,6 +169,24 @@ with tempfile.TemporaryDirectory() as work:
     done = report(a, b, "rpc.slowest", "about", "verdict", "loss")
     check("reports that are no figures do no harm", done.returncode == LACKS and "What is compared" in done.stdout and
           "The table 'slowest' has nothing that tells its rows apart" in done.stdout and "The report 'about' has no figures" in done.stdout, done)
+
+    # Counters: names that no other recording has do not part what belongs together.
+    calls = [(5, 10, MS, 0)]
+    c = bundle(work, "c", 10, calls, counters(work, (40001, 40002), "aa", 1, True))
+    d = bundle(work, "d", 10, calls, counters(work, (50001, 50002, 50003), "bb", 2, False))
+    t = tables(c, d, "series")
+    rates, values = t["series.counters_avg_per_s"], t["series.gauges_avg"]
+    end, mount = "all, at the server's end", "/sys/fs/scoutfs/f.abc123.r.*/counters/"
+    check("connections are compared by their end", is_row(row(rates, series="tcpinfo", file=end, counter="bytes_sent"), 200, 300, 50, 1.5), rates)
+    one = row(values, series="tcpinfo", file=end, counter="rtt_us")
+    check("and what each of them has is a mean", (one["a"], one["b"]) == (40001.5, 50002), values)
+    check("mounts without their rid", is_row(row(rates, series="scoutfs", file=mount, counter="lock_lock"), 5, 10, 100, 2), rates)
+    check("what stands still in one is a counter beside one that rises", is_row(row(rates, counter="idle"), 0, 3, None, None), rates)
+    check("and no value", not row(values, counter="idle"), values)
+    check("what one side lacks comes last", [r["counter"] for r in rates["rows"]][-1] == "alone" and row(rates, counter="alone")["a"] == 10**6, rates)
+    t = tables(d, c, "series")
+    check("so the other way round", is_row(row(t["series.counters_avg_per_s"], counter="idle"), 3, 0, -100, 0) and
+          not row(t["series.gauges_avg"], counter="idle"), t)
 
     # Views.
     done = report(a, b, "--limit", "1")
