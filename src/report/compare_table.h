@@ -15,7 +15,8 @@ struct compare_scale {
 };
 
 int compare_tables(const struct compare_scale *c, const struct json_value *const tables[SIDES],
-		   const struct json_value *const partners[SIDES], bool named, struct report_out *out, struct err *e);
+		   const struct json_value *const partners[SIDES], bool named,
+		   struct report_out *out, struct err *e);
 const struct json_value *compare_members(const struct json_value *v, const char *key,
 					 enum json_type type);
 
