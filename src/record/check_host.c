@@ -287,6 +287,26 @@ void check_extra_events(struct checking *x, struct check_result *r)
 
 /* ---- series ---- */
 
+static void warn_of_path(const struct series_spec *s, int code, struct check_result *r)
+{
+	if (code == -ENOENT) {
+		check_warning(r, "There is nothing at %.200s now, which --sample %s is to read.",
+			      s->path, s->name);
+		check_because(r, "It is looked for again and again while recording; until it is "
+				 "there, that series is empty.");
+		check_remedy(r, "If it is spelt wrongly: ls -d %.200s", s->path);
+		return;
+	}
+	check_warning(r, "%.200s, which --sample %s is to read, is %s.", s->path, s->name,
+		      code == -EISDIR ? "a folder" : "no regular file");
+	check_because(r, "Only regular files are read: that series will be empty.");
+	if (code == -EISDIR)
+		check_remedy(r, "For the files in it: --sample '%s=%.200s%s*'", s->name, s->path,
+			     s->path[strlen(s->path) - 1] == '/' ? "" : "/");
+	else
+		check_remedy(r, "Name another file: ls -ld %.200s", s->path);
+}
+
 void check_series(struct checking *x, struct check_result *r)
 {
 	CLEANUP(series_plan_done) struct series_plan plan = {0};
@@ -300,13 +320,11 @@ void check_series(struct checking *x, struct check_result *r)
 		return;
 	}
 	for (size_t i = 0; i < plan.count; i++) {
-		if (!plan.specs[i].path || series_files_there(&plan.specs[i], ""))
+		int code = plan.specs[i].path ? series_files_there(&plan.specs[i], "") : 0;
+
+		if (code == 0)
 			continue;
-		check_warning(r, "There is nothing at %.200s now, which --sample %s is to read.",
-			      plan.specs[i].path, plan.specs[i].name);
-		check_because(r, "It is looked for again and again while recording; until it is "
-				 "there, that series is empty.");
-		check_remedy(r, "If it is spelt wrongly: ls -d %.200s", plan.specs[i].path);
+		warn_of_path(&plan.specs[i], code, r);
 		return;
 	}
 	if (!plan.count)

@@ -565,17 +565,29 @@ static void find_paths(const struct series_spec *spec, const struct series_reade
 	ret->count = kept;
 }
 
-bool series_files_there(const struct series_spec *spec, const char *root)
+/**
+ * series_files_there() - is there anything to read now?
+ *
+ * Return: 0; -ENOENT: nothing; -EISDIR, -EINVAL: a folder, or a device and the like, and nothing
+ * else.
+ */
+int series_files_there(const struct series_spec *spec, const char *root)
 {
 	const struct series_reader r = {.root = root};
 	CLEANUP(found_done) struct found found = {0};
 	char path[PATH_ROOM];
+	int code = -ENOENT;
+	struct stat st;
 
 	find_paths(spec, &r, &found);
-	for (size_t i = 0; i < found.count; i++)
-		if (real_path(&r, found.paths[i], path, sizeof(path)) && access(path, F_OK) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < found.count; i++) {
+		if (!real_path(&r, found.paths[i], path, sizeof(path)) || stat(path, &st) < 0)
+			continue;
+		if (S_ISREG(st.st_mode))
+			return 0;
+		code = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	}
+	return code;
 }
 
 static int make_item(struct item *ret, char *path, bool folder)

@@ -46,8 +46,9 @@ void series_reader_done(struct series_reader *r);
 
 /* series_files.c: files, folders of one-value files, disks. */
 struct series_files;
-/* Is there anything now that its patterns match? */
-bool series_files_there(const struct series_spec *spec, const char *root);
+/* Is there anything now that its patterns match? Else -ENOENT; what is not read: -EISDIR, -EINVAL
+ */
+int series_files_there(const struct series_spec *spec, const char *root);
 int series_files_new(const struct series_spec *spec, struct series_files **ret, struct err *e);
 void series_files_free(struct series_files *f, struct series_reader *r);
 void series_files_sample(struct series_files *f, struct series_reader *r, uint64_t now_ns,

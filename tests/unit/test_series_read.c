@@ -164,6 +164,36 @@ static void only_regular_files_are_opened(void)
 	CHECK_EQ(b.sink.failures, 3);
 }
 
+static int there(struct bench *b, const char *sample)
+{
+	CLEANUP(series_plan_done) struct series_plan plan = {0};
+	struct record_config c = {.samples = &sample, .sample_count = 1};
+
+	if (series_plan_make(&c, &plan, NULL) < 0)
+		abort();
+	return series_files_there(&plan.specs[0], b->host.root);
+}
+
+static void tells_what_is_there(void)
+{
+	CLEANUP(bench_done) struct bench b;
+	char path[256];
+
+	bench_begin(&b, "own=/x");
+	fakehost_folder(&b.host, "o/dir");
+	fakehost_path(&b.host, "o/fifo", path, sizeof(path));
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	CHECK_EQ(there(&b, "own=/o/file"), -ENOENT);
+	CHECK_EQ(there(&b, "own=/o/f*e"), -ENOENT);
+	CHECK_EQ(there(&b, "own=/o"), -EISDIR);
+	CHECK_EQ(there(&b, "own=/"), -EISDIR);
+	CHECK_EQ(there(&b, "own=/o/d*"), -EISDIR);
+	CHECK_EQ(there(&b, "own=/o/fifo"), -EINVAL);
+	fakehost_text(&b.host, "o/file", "1\n");
+	CHECK_EQ(there(&b, "own=/o/file"), 0);
+	CHECK_EQ(there(&b, "own=/o/*"), 0);
+}
+
 static void what_asks_the_server_is_not_read(void)
 {
 	CLEANUP(bench_done) struct bench b;
@@ -515,9 +545,10 @@ static void the_busiest_since_the_last_time_are_told(void)
 TEST_MAIN(TEST(a_file_is_read_as_it_is_each_time), TEST(a_replaced_file_is_the_new_one),
 	  TEST(a_pattern_finds_what_comes_and_forgets_what_goes),
 	  TEST(what_is_not_there_is_looked_for_each_time), TEST(only_regular_files_are_opened),
-	  TEST(what_asks_the_server_is_not_read), TEST(a_long_file_is_cut_at_a_line),
-	  TEST(many_files_come_in_parts), TEST(real_counters_of_every_mount),
-	  TEST(fence_requests_come_and_go), TEST(devices_of_a_mount), TEST(files_of_proc_stay_open),
+	  TEST(tells_what_is_there), TEST(what_asks_the_server_is_not_read),
+	  TEST(a_long_file_is_cut_at_a_line), TEST(many_files_come_in_parts),
+	  TEST(real_counters_of_every_mount), TEST(fence_requests_come_and_go),
+	  TEST(devices_of_a_mount), TEST(files_of_proc_stay_open),
 	  TEST(tcp_fields_are_at_their_places), TEST(a_connection_is_told_from_both_ends),
 	  TEST(answers_of_any_length), TEST(a_name_may_hold_brackets),
 	  TEST(the_busiest_since_the_last_time_are_told))
