@@ -97,6 +97,10 @@ int cmd_record(struct arguments *a, struct err *e)
 	if (status != STATUS_COMPLETE)
 		return status;
 	r = record_run(&a->config, &result, e);
+	/* What the command printed may lack its last newline; a blank line harms no reader of JSON.
+	 */
+	if (a->json && a->config.command)
+		(void)fputc('\n', stdout);
 	status = r < 0 ? cmd_failure_status(r) : cmd_print_result(&result, a->json, e);
 	text_free(&result.json);
 	return status;

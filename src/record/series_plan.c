@@ -40,7 +40,7 @@ const struct series_builtin series_builtins[] = {
 	 NSEC_PER_SEC,
 	 true,
 	 {NULL},
-	 "TCP state of the connections with the server"},
+	 "TCP of connections with the server"},
 	{"blockdev",
 	 SERIES_DISKS,
 	 NSEC_PER_SEC,
@@ -73,7 +73,7 @@ const struct series_builtin series_builtins[] = {
 	 5 * NSEC_PER_SEC,
 	 false,
 	 {NULL},
-	 "the processes that use most CPU, and those that wait for a disk"},
+	 "the busiest, and who waits for a disk"},
 };
 const size_t series_builtin_count = ARRAY_SIZE(series_builtins);
 

@@ -218,6 +218,8 @@ usage_noted() {
 	head -c 25600 "$work/rec.out" | cmp - <(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 100)') || return 1
 	tail -c +25601 "$work/rec.out" >"$work/result.json"
 	bundle=$(jq -r .bundle "$work/result.json")
+	# The last line, though the command's own has no newline.
+	same "$bundle" "$(tail -n 1 "$work/rec.out" | jq -r .bundle)" "the last line" || return 1
 	read -r user system rss wall < <(grep -xE '[0-9]+ [0-9]+ [0-9]+ [0-9]+' "$work/rec.err")
 	unpack && same 3 "$(m .command.exit_status)" && same "the command ended with exit status 3" "$(m .stop.text)" || return 1
 	same "$(jq -c .command "$work/b/manifest.json")" "$(jq -c .command "$work/result.json")" "the command in --json" || return 1

@@ -177,6 +177,7 @@ static void the_man_page_has_the_table(void)
 		char line[256];
 		size_t n;
 
+		CHECK(strlen(b->what) <= 38); /* what a terminal of 80 columns leaves for it */
 		n = (size_t)snprintf(line, sizeof(line), ".It Cm %s Ta %s Ta %llu s Ta %s\n",
 				     b->name, b->by_default ? "yes" : "no",
 				     (unsigned long long)(b->interval_ns / NSEC_PER_SEC), b->what);
