@@ -56,10 +56,12 @@ static void put_name(struct table *t, const struct series_set *s, const struct s
 	table_text_n(t, c->name, c->name_bytes);
 }
 
-/* 53 bits of it: --csv has all. */
 static void put_value(struct table *t, const struct series_value *v)
 {
-	table_real(t, v->d);
+	if (v->real)
+		table_real(t, v->d);
+	else
+		table_whole(t, v->u, v->negative);
 }
 
 static bool is_shown(const struct series_report *a, const struct series_counter *c)
@@ -99,13 +101,15 @@ static void put_counter(struct table *t, const struct line *l)
 static void put_gauge(struct table *t, const struct line *l)
 {
 	const struct series_counter *c = l->counter;
+	struct series_value change;
 
 	table_row(t);
 	put_name(t, l->set, c);
 	table_u64(t, c->samples);
 	put_value(t, &c->first);
 	put_value(t, &c->last);
-	table_real(t, c->last.d - c->first.d);
+	change = series_step(&c->first, &c->last, 1, COUNTER_GAUGE).delta;
+	put_value(t, &change);
 	put_value(t, &c->least);
 	table_real(t, c->total / (double)c->samples);
 	put_value(t, &c->most);

@@ -336,6 +336,18 @@ void table_real(struct table *t, double v)
 		*c = (struct cell){.d = v, .known = true};
 }
 
+/** table_whole() - the next cell, a whole number of a column of real ones, exactly */
+void table_whole(struct table *t, uint64_t magnitude, bool negative)
+{
+	struct cell *c = next_cell(t, KIND_REAL);
+	double d = (double)magnitude;
+	int32_t lacks = (int32_t)((__int128)magnitude - (__int128)d); /* 1024 at most */
+
+	if (c)
+		*c = (struct cell){
+			.d = negative ? -d : d, .lacks = negative ? -lacks : lacks, .known = true};
+}
+
 /** table_none() - the next cell is empty: not known, or of no meaning here */
 void table_none(struct table *t)
 {

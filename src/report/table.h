@@ -65,7 +65,10 @@ struct cell {
 		double d;
 		const char *s; /* @len bytes and a NUL */
 	};
-	uint32_t len;
+	union {
+		uint32_t len;
+		int32_t lacks; /* of REAL: what .d is less than the whole number that is meant */
+	};
 	bool known; /* false: an empty cell */
 };
 
@@ -115,6 +118,7 @@ void table_textf(struct table *t, const char *fmt, ...) PRINTF(2, 3);
 void table_u64(struct table *t, uint64_t v);
 void table_i64(struct table *t, int64_t v);
 void table_real(struct table *t, double v);
+void table_whole(struct table *t, uint64_t magnitude, bool negative); /* REAL, to the last digit */
 void table_none(struct table *t);
 void table_note(struct table *t, const char *fmt, ...) PRINTF(2, 3);
 

@@ -112,6 +112,21 @@ void view_put_real(struct text *out, double d)
 	text_str(out, buf);
 }
 
+/** view_put_real_cell() - the same of a cell, which may be a whole number beyond what doubles hold
+ */
+void view_put_real_cell(struct text *out, const struct cell *c)
+{
+	__int128 whole;
+
+	if (!c->lacks) {
+		view_put_real(out, c->d);
+		return;
+	}
+	whole = (__int128)c->d + c->lacks;
+	text_printf(out, "%s%" PRIu64, whole < 0 ? "-" : "",
+		    (uint64_t)(whole < 0 ? -whole : whole));
+}
+
 /** view_put_utc() - a moment for programs: "2026-11-20T10:00:02.123456789Z" */
 void view_put_utc(struct text *out, uint64_t real_ns)
 {

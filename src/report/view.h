@@ -86,6 +86,7 @@ void view_end(struct view *v, bool complete, const char *const *notes, size_t co
 /* Shared by the views. */
 bool view_real(const struct view *v, uint64_t mono_ns, uint64_t *ret_real_ns);
 void view_put_real(struct text *out, double d);
+void view_put_real_cell(struct text *out, const struct cell *c);
 void view_put_utc(struct text *out, uint64_t real_ns);
 void view_put_csv(struct text *out, const char *s, size_t n);
 /* For people; view_text.c. */

@@ -121,7 +121,7 @@ static void put_cell(struct view *v, enum column_type type, const struct cell *c
 	case COLUMN_REAL:
 	case COLUMN_RATE:
 	case COLUMN_PERCENT:
-		view_put_real(v->out, c->d);
+		view_put_real_cell(v->out, c);
 		break;
 	case COLUMN_TIME:
 	case COLUMN_BAR:

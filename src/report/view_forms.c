@@ -105,6 +105,32 @@ void view_put_from_trigger(const struct view *v, struct text *out, uint64_t mono
 		    us % 1000000);
 }
 
+static double magnitude_of(double d)
+{
+	return d < 0 ? -d : d;
+}
+
+/* Where no decimals are wanted, what is not whole has two: it would lie outside of what is. */
+static void put_real(struct text *out, const struct column *column, const struct cell *c)
+{
+	double unit = 1, d = c->d;
+	int decimals = (int)column->decimals;
+
+	if (c->lacks) {
+		view_put_real_cell(out, c);
+		return;
+	}
+	if (!decimals && column->type == COLUMN_REAL && magnitude_of(d) < 0x1p53 &&
+	    d != (double)(int64_t)d)
+		decimals = 2;
+	for (int i = 0; i < decimals; i++)
+		unit /= 10;
+	/* No "-0.0". */
+	if (magnitude_of(d) < unit / 2)
+		d = 0;
+	text_printf(out, "%.*f", decimals, d);
+}
+
 void view_put_number(struct text *out, const struct column *column, const struct cell *c)
 {
 	char buf[32];
@@ -117,13 +143,15 @@ void view_put_number(struct text *out, const struct column *column, const struct
 		text_printf(out, "%" PRId64, c->i);
 		break;
 	case COLUMN_REAL:
-		text_printf(out, "%.*f", (int)column->decimals, c->d);
+		put_real(out, column, c);
 		break;
 	case COLUMN_RATE:
-		text_printf(out, "%.*f/s", (int)column->decimals, c->d);
+		put_real(out, column, c);
+		text_str(out, "/s");
 		break;
 	case COLUMN_PERCENT:
-		text_printf(out, "%.*f%%", (int)column->decimals, c->d);
+		put_real(out, column, c);
+		text_str(out, "%");
 		break;
 	case COLUMN_BYTES:
 		text_str(out, format_bytes(c->u, buf, sizeof(buf)));

@@ -177,7 +177,7 @@ static bool put_value(const struct view *v, struct text *o, enum column_type typ
 	case COLUMN_RATE:
 	case COLUMN_PERCENT:
 	case COLUMN_BAR:
-		view_put_real(o, c->d);
+		view_put_real_cell(o, c);
 		return true;
 	default:
 		return false;

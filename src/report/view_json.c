@@ -110,7 +110,7 @@ static void put_cell(struct json_writer *w, enum column_type type, const struct 
 	case COLUMN_REAL:
 	case COLUMN_RATE:
 	case COLUMN_PERCENT:
-		view_put_real(&s, c->d);
+		view_put_real_cell(&s, c);
 		put_number(w, &s);
 		break;
 	case COLUMN_BAR:

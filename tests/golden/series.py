@@ -214,6 +214,18 @@ def figures():
         near("around it", first["near"], rate[0])
         near("else", first["rest"], rate[1])
         near("factor", first["factor"], (max(rate) + 1) / (min(rate) + 1))
+    # To the last digit, which a double has not.
+    out = subprocess.run([program, "report", os.path.join(work, "made.tar.zst"), "series", "--format", "json", "--limit", "0"],
+                         capture_output=True, text=True).stdout
+    rows = {r["counter"]: r for r in json.loads(out, parse_int=str)["reports"]["series"]["tables"]["counters"]["rows"]}
+    check("2^64 - 1000", rows["wraps64"]["first"], "18446744073709550616")
+    check("2^60 + 99", (rows["big"]["last"], rows["big"]["delta"]), (str(2 ** 60 + 99), "99"))
+    out = subprocess.run([program, "report", os.path.join(work, "made.tar.zst"), "series", "--limit", "0"], capture_output=True,
+                         text=True).stdout
+    check("fractions, for people", [r.split()[4:7] for r in out.splitlines() if r.startswith("two") and " real " in r][0],
+          ["0", "2.25", "2.25"])
+    check("for people too", [r.split()[4] for r in out.splitlines() if " wraps64 " in r], ["18446744073709550616"])
+    check("nothing is -0.0", "-0.0/s" in out, False)
     window = report("made.tar.zst", "--from", "-10s", "--to", "-2s")["tables"]
     check("a window", {r["samples"] for r in window["counters"]["rows"] if r["series"] == "vmstat"}, {8})
     check("--nonzero", [r["counter"] for r in report("made.tar.zst", "--nonzero", "--counter", "*never*")["tables"]
