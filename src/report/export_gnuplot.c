@@ -50,6 +50,7 @@ static const char *const tcp_names[TCP_FIGURES] = {"cwnd", "backlog", "timeo", "
 struct points {
 	bool begun; /* has a number */
 	uint32_t file;
+	bool above; /* 0, somewhere */
 	uint64_t rows;
 	struct text out;
 	/* smoothing: the open group */
@@ -110,6 +111,7 @@ static void write_row(struct gnuplot *g, struct points *p, double s, double valu
 	if (!p->begun)
 		p->file = files_add(g->files);
 	p->begun = true;
+	p->above |= value > 0;
 	p->rows++;
 	text_printf(&p->out, "%.6f\t%.10g\n", s, value);
 	files_flush(g->files, p->file, &p->out, FLUSH_BYTES);
@@ -629,17 +631,25 @@ static const char *const colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
 				     "#e69f00", "#56b4e9", "#000000"};
 #define OTHERS_COLOR "#aaaaaa"
 
-static void panel_begin(struct text *s, const char *title, const char *unit)
+/* @above: anything is; gnuplot has no range for what is zero all along. */
+static void panel_begin(struct text *s, const char *title, const char *unit, bool above)
 {
-	text_printf(s, "\nset title \"%s\"\nset ylabel \"%s\"\nplot \\\n", title, unit);
+	text_printf(s, "\nset title \"%s\"\nset ylabel \"%s\"\nset yrange [0:%s]\nplot \\\n", title,
+		    unit, above ? "*" : "1");
 }
 
-/* @title: NULL: it has none of its own. */
-static void panel_line(struct text *s, const char *file, const char *title, const char *color,
-		       bool *any)
+/*
+ * @title: NULL: it has none of its own.
+ *
+ * A point stands at the end of its interval; a smoothed one amid those that it is the mean of.
+ */
+static void panel_line(const struct gnuplot *g, struct text *s, const char *file, const char *title,
+		       const char *color, bool *any)
 {
-	text_printf(s, "%s\t\"%s\" with fsteps linecolor rgb \"%s\" ", *any ? ", \\\n" : "", file,
-		    color);
+	const char *style = g->options->smooth > 1 ? "histeps" : "fsteps";
+
+	text_printf(s, "%s\t\"%s\" with %s linecolor rgb \"%s\" ", *any ? ", \\\n" : "", file,
+		    style, color);
 	if (title)
 		text_printf(s, "title \"%s\"", title);
 	else
@@ -666,10 +676,12 @@ static size_t panel_figure(const struct gnuplot *g, enum calls_view view, size_t
 {
 	static const char *const titles[FIGURES] = {"began", "sent", "acknowledged", "answered"};
 	unsigned int ranked[WIRE_COMMANDS];
-	bool any = false, others = false;
+	bool any = false, others = false, above = false;
 	char name[64];
 
 	rank_commands(g, view, ranked);
+	for (size_t i = 0; i < WIRE_COMMANDS; i++)
+		above |= g->commands[view][i][figure].points.above;
 	for (size_t i = 0; i < WIRE_COMMANDS; i++) {
 		bool colored = i < ARRAY_SIZE(colors);
 		const char *title = wire_command_name(ranked[i]);
@@ -677,9 +689,9 @@ static size_t panel_figure(const struct gnuplot *g, enum calls_view view, size_t
 		if (!g->commands[view][ranked[i]][figure].points.begun)
 			continue;
 		if (!any)
-			panel_begin(s, titles[figure], "requests / 10 ms");
+			panel_begin(s, titles[figure], "requests / 10 ms", above);
 		(void)snprintf(name, sizeof(name), "%s.%s", title, figure_names[figure]);
-		panel_line(s, name,
+		panel_line(g, s, name,
 			   colored  ? title
 			   : others ? NULL
 				    : "others",
@@ -692,14 +704,16 @@ static size_t panel_figure(const struct gnuplot *g, enum calls_view view, size_t
 
 static size_t panel_levels(const struct gnuplot *g, enum calls_view view, struct text *s)
 {
-	bool any = false;
+	bool any = false, above = false;
 
+	for (size_t i = 0; i < LEVELS; i++)
+		above |= g->levels[view][i].points.above;
 	for (size_t i = 0; i < LEVELS; i++) {
 		if (!g->levels[view][i].points.begun)
 			continue;
 		if (!any)
-			panel_begin(s, "at each moment", "requests");
-		panel_line(s, level_names[i], level_names[i], colors[i], &any);
+			panel_begin(s, "at each moment", "requests", above);
+		panel_line(g, s, level_names[i], level_names[i], colors[i], &any);
 	}
 	text_str(s, any ? "\n" : "");
 	return any;
@@ -713,8 +727,8 @@ static size_t panel_tcp(const struct gnuplot *g, size_t i, struct text *s)
 
 	if (!g->tcp[i].begun)
 		return 0;
-	panel_begin(s, tcp_names[i], units[i]);
-	panel_line(s, tcp_names[i], tcp_names[i], colors[0], &any);
+	panel_begin(s, tcp_names[i], units[i], g->tcp[i].above);
+	panel_line(g, s, tcp_names[i], tcp_names[i], colors[0], &any);
 	text_str(s, "\n");
 	return 1;
 }
@@ -741,8 +755,10 @@ static void write_script(struct gnuplot *g, enum calls_view view, struct table *
 		    "set output \"rpc.\".form\n"
 		    "set multiplot layout %zu,1\n"
 		    "set datafile separator tab\n"
-		    "set key outside right noenhanced\nset grid\nset yrange [0:*]\n"
-		    "set lmargin 12\nset rmargin 28\n"
+		    /* One column of names, as wide as the longest. */
+		    "set key outside right top vertical maxcols 1 noenhanced font \",9\"\n"
+		    "set grid\n"
+		    "set lmargin 12\nset rmargin 30\n"
 		    "set xrange [%.6f:%.6f]\nset xlabel \"s from the %s\"\n",
 		    count * 240, count, (double)since_zero(g, g->from_ns) / (double)NSEC_PER_SEC,
 		    (double)since_zero(g, g->to_ns) / (double)NSEC_PER_SEC,

@@ -269,6 +269,15 @@ def draw():
     svg = open(folder + "/rpc.svg").read()
     for title in ("began", "sent", "acknowledged", "answered", "at each moment", "LOCK", "pending"):
         check("title %s" % title, ">" + title + "<" in svg or title + "</text>" in svg, True)
+    # Names in one column, right of the plot, each below the other.
+    at = [(float(x), float(y), name) for x, y, name in
+          re.findall(r'translate\(([\d.]+),([\d.]+)\)[^>]*text-anchor="end">\s*<text>(?:<tspan[^>]*>)?([A-Z][A-Z_]+|others)<', svg)]
+    check("names are there", len(at) >= 24, True)
+    check("in one column", len({x for x, _, _ in at}), 1)
+    check("right of the plots", min(x - 6 * len(name) for x, _, name in at) > 900 and max(x for x, _, _ in at) < 1200, True)
+    check("none on another", len({y for _, y, _ in at}), len(at))
+    script = open(folder + "/rpc.gp").read()
+    check("the mean of two stands amid them", ("histeps" in script, "fsteps" in script), (True, False))
     check("the trigger is marked", svg.count("rgb(255,   0,   0)") >= 5, True)
     check("lines are drawn", svg.count("<path") > 100, True)
     check("the picture is not empty", len(set(pixels(open(folder + "/rpc.png", "rb").read()))) > 8, True)
