@@ -156,6 +156,9 @@ static void tell_moved(struct series_report *a, struct report_out *out, const st
 	table_sort(t, "factor", true);
 	if (a->options->limit)
 		table_top(t, a->options->limit);
+	if (!t->row_count)
+		table_note(t, "Nothing that moved was sampled both within 10 s of it and further "
+			      "away, and differed by a fifth or more.");
 	table_note(t, "Around it: the samples of 10 s before and after. Of a counter what it rose "
 		      "a second, of a gauge the mean. The factor is the greater of the two by the "
 		      "smaller, each with 1 added.");
@@ -324,6 +327,23 @@ static struct line *list_lines(const struct series_set *sets, size_t count, size
 	return lines;
 }
 
+/* As of every filter: what matched nothing may be misspelt. */
+static void note_unmatched(const struct series_report *a, struct report_out *out,
+			   const struct line *lines, size_t count)
+{
+	for (size_t i = 0; i < a->options->filter_count; i++) {
+		const struct report_filter *f = &a->options->filters[i];
+		bool any = f->kind != FILTER_COUNTER;
+
+		for (size_t k = 0; k < count && !any; k++)
+			any = series_is_named(lines[k].set, f->text, lines[k].counter->name,
+					      lines[k].counter->name_bytes);
+		if (!any)
+			report_note(out, "No counter that was sampled matches --counter %s.",
+				    f->text);
+	}
+}
+
 static void note_faults(struct report_out *out, const struct series_set *s)
 {
 	if (s->damaged)
@@ -357,6 +377,7 @@ static int tell(struct series_report *a, struct report_out *out, struct series_s
 		tell_gauges(a, out, lines, line_count);
 	}
 	tell_sources(out, sets, count);
+	note_unmatched(a, out, lines, line_count);
 	for (size_t i = 0; i < count; i++)
 		note_faults(out, &sets[i]);
 	return 0;

@@ -164,23 +164,26 @@ static bool grow_counters(struct series_set *s)
 	return true;
 }
 
-/* Is it one that --counter names? NAME or SOURCE:NAME. */
+/** series_is_named() - does --counter=@glob name it? NAME or SOURCE:NAME */
+bool series_is_named(const struct series_set *s, const char *glob, const char *name, size_t n)
+{
+	char both[SERIES_NAME_MAX + 1 + COUNTER_NAME_MAX + 1];
+	int all = snprintf(both, sizeof(both), "%s:%.*s", s->source.name, (int)n, name);
+
+	return glob_match(glob, strlen(glob), name, n) ||
+	       glob_match(glob, strlen(glob), both, min_of((size_t)all, sizeof(both) - 1));
+}
+
 static bool is_wanted(const struct series_set *s, const struct analysis_options *o,
 		      const char *name, size_t n)
 {
-	char both[SERIES_NAME_MAX + 1 + COUNTER_NAME_MAX + 1];
-	int all;
 	bool any = false;
 
-	all = snprintf(both, sizeof(both), "%s:%.*s", s->source.name, (int)n, name);
 	for (size_t i = 0; o && i < o->filter_count; i++) {
-		const char *glob = o->filters[i].text;
-
 		if (o->filters[i].kind != FILTER_COUNTER)
 			continue;
 		any = true;
-		if (glob_match(glob, strlen(glob), name, n) ||
-		    glob_match(glob, strlen(glob), both, min_of((size_t)all, sizeof(both) - 1)))
+		if (series_is_named(s, o->filters[i].text, name, n))
 			return true;
 	}
 	return !any;

@@ -230,6 +230,10 @@ def figures():
     check("a window", {r["samples"] for r in window["counters"]["rows"] if r["series"] == "vmstat"}, {8})
     check("--nonzero", [r["counter"] for r in report("made.tar.zst", "--nonzero", "--counter", "*never*")["tables"]
                         .get("counters", {}).get("rows", [])], [])
+    out = subprocess.run([program, "report", os.path.join(work, "made.tar.zst"), "series", "--counter", "big", "--counter", "nosuch"],
+                         capture_output=True, text=True).stdout
+    check("--counter that nothing matches", ["--counter nosuch." in out, "--counter big." in out, "Nothing that moved" in out],
+          [True, False, True])
     chosen = report("made.tar.zst", "--counter", "two:r*", "--counter", "wraps??")["tables"]["counters"]["rows"]
     check("--counter", [(r["file"] or "", r["counter"]) for r in chosen],
           [("/srv/x/a", "real"), ("/srv/x/a", "rises"), ("/srv/x/b", "real"), ("/srv/x/b", "rises"), ("", "wraps32"),
