@@ -444,6 +444,31 @@ static void cut_label(struct series_label *l)
 	l->text_bytes = (uint32_t)n;
 }
 
+/* Of a user's files the folders that all of them lie in tell nothing either. */
+static void cut_common(struct series_set *s)
+{
+	const char *first = s->label_count > 1 ? s->labels[0].path : "";
+	size_t common = strlen(first);
+
+	for (size_t i = 1; i < s->label_count; i++) {
+		size_t n = 0;
+
+		while (n < common && s->labels[i].path[n] == first[n])
+			n++;
+		common = n;
+	}
+	while (common && first[common - 1] != '/')
+		common--;
+	for (size_t i = 0; common > 1 && i < s->label_count; i++) {
+		struct series_label *l = &s->labels[i];
+
+		if (l->text == l->path && l->text_bytes > common) {
+			l->text += common;
+			l->text_bytes -= (uint32_t)common;
+		}
+	}
+}
+
 /** series_label_of() - what tells the file of a counter from the others; "" where there is one */
 const char *series_label_of(const struct series_set *s, const struct series_counter *c,
 			    size_t *ret_bytes)
@@ -618,10 +643,13 @@ int series_learn(struct series_look *l, const struct series_source *source, stru
 		 struct err *e)
 {
 	struct reading r = {.look = l, .set = ret, .learning = true};
+	int code;
 
 	*ret = (struct series_set){.source = *source,
 				   .salt = (uintptr_t)ret * UINT64_C(0x9e3779b97f4a7c15) | 1};
-	return read_chunks(&r, e);
+	code = read_chunks(&r, e);
+	cut_common(ret);
+	return code;
 }
 
 /**
