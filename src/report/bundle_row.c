@@ -661,8 +661,8 @@ static void look_behind(struct row *r)
 	uint64_t end = min_of(r->size, r->next + BEHIND_MAX);
 
 	for (uint64_t at = r->next; at < end;) {
-		const uint8_t *p;
-		size_t n;
+		const uint8_t *p = NULL;
+		size_t n = 0;
 
 		if (row_peek(r, at, (size_t)min_of(end - at, (uint64_t)ROW_BUFFER), &p, &n) < 0 ||
 		    n == 0)
