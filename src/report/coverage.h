@@ -14,7 +14,7 @@ struct coverage {
 	bool filtered; /* not at all of it: the user named what is wanted */
 	bool damaged;  /* a part cannot be read: nothing is known behind .end_ns */
 	uint64_t end_ns;
-	uint64_t loss_ns;	     /* the last moment at which something is missing; 0: none */
+	uint64_t loss_ns; /* the last moment at which something is missing; 0: none */
 };
 
 void coverage_find(const struct recording *rec, const struct analysis_options *o,

@@ -4,6 +4,7 @@
 # What holds for every file of the tree: a licence line, nothing left undone, no path of somebody's machine, settled
 # layout, sound scripts. Looks at what git knows (or, in an unpacked release, at everything but build folders).
 set -u
+shopt -s lastpipe # ok() counts at the end of a pipe
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 repo=$PWD

@@ -138,7 +138,9 @@ swapped_recover() {
 		attacker=$!
 		until_true in_motion
 		# By its name, and all that is there.
-		timeout -k 10 60 "$bin" recover $([ $((i % 2)) = 0 ] && echo "$work/evil/out/$dead_name" || echo "--output-dir $work/evil/out") --run-dir "$run" \
+		where=("$work/evil/out/$dead_name")
+		[ $((i % 2)) = 0 ] || where=(--output-dir "$work/evil/out")
+		timeout -k 10 60 "$bin" recover "${where[@]}" --run-dir "$run" \
 			>"$work/rec.out" 2>"$work/rec.err" </dev/null 9>&-
 		case $? in 124 | 13[0-9]) kill -9 $attacker; return 1 ;; esac
 		kill -9 $attacker

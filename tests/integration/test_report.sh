@@ -195,7 +195,7 @@ gone() {
 ok "a reader that leaves is none" gone
 tables() { # The tables that a report of all makes are those of the list, and the page on the program names the same.
 	gives 0 --list-reports --json && jq -r '.reports[] | .name as $r | .tables[] | "\($r).\(.)"' "$work/out" | sort >"$work/listed" &&
-		gives 0 "$bundle" $(jq -r '.reports[].name' "$work/out") --limit 1 --to -25s --json &&
+		mapfile -t names < <(jq -r '.reports[].name' "$work/out") && gives 0 "$bundle" "${names[@]}" --limit 1 --to -25s --json &&
 		jq -r '.reports | to_entries[] | .key as $r | .value.tables | keys[] | "\($r).\(.)"' "$work/out" | sort >"$work/made" &&
 		[ "$(wc -l <"$work/made")" -gt 30 ] && [ -z "$(comm -13 "$work/listed" "$work/made")" ] &&
 		awk '/^\.Sh/ {on = /REPORT NAMES/} !on {next} /^\.It Cm/ {report = $3; tables = 0} /[Tt]ables?:$/ {tables = 1; next}

@@ -172,7 +172,7 @@ top() {
 	walk processes >"$work/walked" || return 1
 	file=$(awk 'END { print $4 }' "$work/walked")
 	between 5 "$(grep -cE '^[0-9]+ [^ ]+ state=[A-Z] utime_ticks=[0-9]+ stime_ticks=[0-9]+ rss_kib=[0-9]+ threads=[0-9]+$' "$file")" 70 "lines" &&
-		cat $(awk '{ print $4 }' "$work/walked") | grep -q "^$sim_pid sim state=" || { cat "$file"; return 1; }
+		awk '{ print $4 }' "$work/walked" | xargs cat | grep -q "^$sim_pid sim state=" || { cat "$file"; return 1; }
 	same "$(grep -c . "$file")" "$(grep -cE '^[0-9]+ [^ ]+ state=' "$file")" "lines that are of that form"
 }
 ok "processes: the busy ones" top

@@ -393,7 +393,7 @@ static void the_example_has_every_option_and_sets_none(void)
 	FILE *f;
 	size_t n;
 
-	(void)snprintf(file, sizeof(file), "%s/../../docs/scoutfs-trace.conf.example",
+	(void)snprintf(file, sizeof(file), "%s/../../man/scoutfs-trace.conf.example",
 		       getenv("TEST_DATA"));
 	f = fopen(file, "re");
 	CHECK(f);
