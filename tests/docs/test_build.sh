@@ -41,7 +41,8 @@ installed() {
 	(cd "$work/root" && find . -type f -printf '%m %P\n' | sort -k 2) >"$work/files"
 	cat "$work/files"
 	for file in '755 usr/sbin/scoutfs-trace' '644 usr/share/bash-completion/completions/scoutfs-trace' \
-		'644 usr/lib/systemd/system/scoutfs-trace-recover.service'; do
+		'644 usr/lib/systemd/system/scoutfs-trace-recover.service' \
+		'644 usr/share/doc/scoutfs-trace/scoutfs-trace.conf.example'; do
 		grep -qxF "$file" "$work/files" || { echo "lacks $file"; return 1; }
 		want=$((want + 1))
 	done

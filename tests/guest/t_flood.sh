@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # disk: 400M
-# seconds: 1800
+# seconds: 900
 #
 # The kernel log is flooded faster than anybody reads: what was overwritten is counted, and the trigger is seen.
 . /tests/lib.sh
