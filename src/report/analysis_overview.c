@@ -18,12 +18,9 @@
 #include "calls.h"
 #include "logline.h"
 #include "netevent.h"
+#include "timesteps.h"
 
-#define STEPS_MOST 600
-#define NEAR_STEPS 300
-#define NEAR_BEFORE_NS (40 * NSEC_PER_SEC) /* a reconnect window, and what led to it */
-#define NEAR_AFTER_NS (20 * NSEC_PER_SEC)
-#define NEAR_WORTH 3 /* a picture of its own, if all is so many times as long */
+#define STEPS_MOST TIMESTEPS_MOST
 #define LATENCY_SIZES 27
 #define SECOND_STEPS 3600
 #define FLAGS_MOST 1000
@@ -89,27 +86,12 @@ struct overview {
 
 /* ---- steps ---- */
 
-/* 1, 2 or 5 with zeros, so that steps have a width one can say. */
-static uint64_t round_up(uint64_t ns)
+static void take_steps(struct steps *s, const struct timesteps *t)
 {
-	static const uint64_t heads[] = {1, 2, 5};
-
-	for (uint64_t unit = 1; unit <= UINT64_MAX / 50; unit *= 10)
-		for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
-			if (heads[i] * unit >= ns)
-				return heads[i] * unit;
-	return ns;
-}
-
-static void make_steps(struct steps *s, uint64_t from_ns, uint64_t to_ns, size_t most,
-		       uint64_t least_ns)
-{
-	uint64_t span = to_ns - from_ns;
-
-	s->from_ns = from_ns;
-	s->to_ns = to_ns;
-	s->width_ns = round_up(max_of(span / most + 1, least_ns));
-	s->count = (size_t)min_of(span / s->width_ns + 1, (uint64_t)STEPS_MOST);
+	s->from_ns = t->from_ns;
+	s->to_ns = t->to_ns;
+	s->width_ns = t->width_ns;
+	s->count = t->count;
 }
 
 /* The step of a moment; SIZE_MAX: none. */
@@ -129,11 +111,6 @@ static void increase(uint32_t *n)
 static uint64_t minus(uint64_t ns, uint64_t less)
 {
 	return ns > less ? ns - less : 0;
-}
-
-static uint64_t plus(uint64_t ns, uint64_t more)
-{
-	return ns < UINT64_MAX - more ? ns + more : UINT64_MAX;
 }
 
 #define EACH_STEPS(o, s) \
@@ -579,24 +556,18 @@ static int open_overview(void *self, const struct recording *rec, const struct a
 			 struct report_out *out, struct err *e)
 {
 	struct overview *v = self;
+	struct timesteps all, near;
 	uint64_t seconds;
 	int r;
 
 	(void)out;
 	v->rec = rec;
 	v->manifest = bundle_manifest(rec->bundle);
-	v->from_ns = max_of(o->from_ns, rec->first_ns);
-	v->to_ns = max_of(min_of(o->to_ns, rec->last_ns), v->from_ns);
-	/* Narrow steps show when heartbeats came, and not how many there are; unless it was asked
-	 * for a short time. */
-	make_steps(&v->all, v->from_ns, v->to_ns, STEPS_MOST,
-		   v->to_ns - v->from_ns > 30 * NSEC_PER_SEC ? 200 * NSEC_PER_MSEC
-							     : 10 * NSEC_PER_MSEC);
-	if ((v->to_ns - v->from_ns) / NEAR_WORTH > NEAR_BEFORE_NS + NEAR_AFTER_NS &&
-	    rec->trigger_ns >= v->from_ns && rec->trigger_ns <= v->to_ns)
-		make_steps(&v->near, max_of(v->from_ns, minus(rec->trigger_ns, NEAR_BEFORE_NS)),
-			   min_of(v->to_ns, plus(rec->trigger_ns, NEAR_AFTER_NS)), NEAR_STEPS,
-			   200 * NSEC_PER_MSEC);
+	timesteps_make(rec, o->from_ns, o->to_ns, &all, &near);
+	take_steps(&v->all, &all);
+	take_steps(&v->near, &near);
+	v->from_ns = all.from_ns;
+	v->to_ns = all.to_ns;
 	v->second0 = recording_tick(rec, v->from_ns);
 	seconds = recording_tick(rec, v->to_ns) - v->second0 + 1;
 	v->second_width = (seconds + SECOND_STEPS - 1) / SECOND_STEPS;
