@@ -3,19 +3,23 @@
  * The picture of series in the HTML report: one counter over time, to be chosen.
  *
  * Called by view_html.c with a table plot_near or plot_all of the report `series`, whose rows are
- * counters and their values in steps of time. Without a script the first is drawn: the one that
- * differs most around the trigger; with it (html/script.js) any can be chosen. Names and values
- * come along as JSON, in which no "<" stands. What is not known of a step is not drawn.
+ * counters and their values in the steps of time that the timeline has: what is above each other on
+ * the page is the same moment. Without a script the first is drawn: the one that changed most; with
+ * it (html/script.js) any can be chosen, and it zooms with the timeline. Names and values come
+ * along as JSON, in which no "<" stands. What is not known of a step is not drawn.
  */
 #include <inttypes.h>
 
+#include "timesteps.h"
 #include "view_html.h"
 
 #define TOP 28
 #define PLOT_H 150
 #define BOTTOM (TOP + PLOT_H + 6)
 #define HEIGHT (BOTTOM + 20)
-#define STEPS_MOST 1000
+#define STEPS_MOST TIMESTEPS_MOST
+#define DIGITS_LEAST 4
+#define DIGITS_MOST 12
 
 enum {
 	COLUMN_SERIES,
@@ -54,32 +58,55 @@ struct curve {
 	bool any;
 };
 
-/* "1,,2.5": of each step a number, or nothing. */
+static void take_step(struct curve *c, size_t i, bool known, double v)
+{
+	c->known[i] = known;
+	c->values[i] = v;
+	if (!known)
+		return;
+	c->least = c->any && c->least < v ? c->least : v;
+	c->most = c->any && c->most > v ? c->most : v;
+	c->any = true;
+}
+
+/* What series_plot.c has put: "1,,2.5*3". */
 static void read_values(const char *s, size_t steps, struct curve *ret)
 {
 	ret->steps = min_of(steps, (size_t)STEPS_MOST);
-	for (size_t i = 0; i < ret->steps && s; i++) {
+	for (size_t i = 0; i < ret->steps && s;) {
 		char *end;
 		double v = strtod(s, &end);
+		bool known = end > s;
+		unsigned long n = *end == '*' ? strtoul(end + 1, &end, 10) : 1;
 
-		ret->known[i] = end > s;
-		ret->values[i] = v;
-		if (ret->known[i]) {
-			ret->least = ret->any && ret->least < v ? ret->least : v;
-			ret->most = ret->any && ret->most > v ? ret->most : v;
-			ret->any = true;
-		}
+		for (; n && i < ret->steps; n--)
+			take_step(ret, i++, known, v);
 		s = strchr(end, ',');
 		s = s ? s + 1 : NULL;
 	}
-	/* Zero belongs to the picture, unless all of it is far away. */
-	if (ret->least > 0 && ret->least < ret->most * 0.8)
-		ret->least = 0;
+}
+
+/*
+ * From where to where the picture goes. Zero belongs to it, unless it is a gauge that is far away
+ * from it all along; what is level lies in the middle, or on zero.
+ */
+static void find_scale(struct curve *c, bool gauge)
+{
+	if (c->least < c->most) {
+		if (c->least > 0 && (!gauge || c->least < c->most * 0.8))
+			c->least = 0;
+	} else if (c->most < 0) {
+		c->least = 2 * c->most;
+		c->most = 0;
+	} else {
+		c->most = c->most > 0 ? 2 * c->most : 1;
+		c->least = 0;
+	}
 }
 
 static void draw_curve(struct text *o, const struct curve *c)
 {
-	double high = c->most > c->least ? c->most - c->least : 1;
+	double high = c->most - c->least;
 	bool pen = false;
 
 	text_str(o, "<path class=\"curve\" d=\"");
@@ -93,20 +120,38 @@ static void draw_curve(struct text *o, const struct curve *c)
 	text_str(o, "\"/>\n");
 }
 
-static void put_short(struct text *o, double d)
+static int whole_digits(double d)
 {
-	text_printf(o, "%.4g", d);
+	int n = 1;
+
+	for (d = d < 0 ? -d : d; d >= 10 && n <= DIGITS_MOST; d /= 10)
+		n++;
+	return n;
 }
 
+/* All digits before the point, if there are not too many. */
+static void put_number(char buf[32], double d, int digits)
+{
+	int whole = whole_digits(d);
+
+	(void)snprintf(buf, 32, "%.*g", whole > digits && whole <= DIGITS_MOST ? whole : digits, d);
+}
+
+/* With as many digits as tell the two from each other. */
 static void label_curve(struct view *v, const struct curve *c)
 {
-	text_printf(v->out, "<text class=\"most top\" x=\"%d\" y=\"%d\">", HTML_PLOT_LEFT - 10,
-		    TOP + 8);
-	put_short(v->out, c->most);
-	text_printf(v->out, "</text>\n<text class=\"most low\" x=\"%d\" y=\"%d\">",
-		    HTML_PLOT_LEFT - 10, TOP + PLOT_H);
-	put_short(v->out, c->least);
-	text_str(v->out, "</text>\n");
+	char most[32] = "", least[32] = "";
+	int digits = DIGITS_LEAST;
+
+	/* Empty they are there too: the script has other counters. */
+	while (c->any && digits <= DIGITS_MOST && !strcmp(most, least)) {
+		put_number(most, c->most, digits);
+		put_number(least, c->least, digits++);
+	}
+	text_printf(v->out,
+		    "<text class=\"most top\" x=\"%d\" y=\"%d\">%s</text>\n"
+		    "<text class=\"most low\" x=\"%d\" y=\"%d\">%s</text>\n",
+		    HTML_PLOT_LEFT - 10, TOP + 8, most, HTML_PLOT_LEFT - 10, TOP + PLOT_H, least);
 }
 
 /* ---- data for the script ---- */
@@ -123,7 +168,7 @@ static void data_real(struct json_writer *w, const char *key, double d)
 	w->out->failed |= !text_ok(&s);
 }
 
-static void put_data(struct view *v, const struct table *t, double zero_s)
+static void put_data(struct view *v, const struct table *t, size_t steps, double zero_s)
 {
 	const struct table_row *first = t->rows[0];
 	CLEANUP(text_free) struct text s = {0};
@@ -132,9 +177,10 @@ static void put_data(struct view *v, const struct table *t, double zero_s)
 
 	json_begin(&w, &s, false);
 	json_object(&w);
-	json_kv_u64(&w, "steps", first->cells[COLUMN_STEPS].u);
+	json_kv_u64(&w, "steps", steps);
 	data_real(&w, "width", seconds((double)first->cells[COLUMN_WIDTH].u));
 	data_real(&w, "zero", zero_s);
+	json_kv_bool(&w, "triggered", v->settings.clock.triggered);
 	if (view_real(v, first->cells[COLUMN_FROM].u, &real))
 		data_real(&w, "utc", seconds((double)real));
 	json_kv_u64(&w, "top", TOP);
@@ -204,6 +250,7 @@ void html_series(struct view *v, const struct table *t)
 	width = max_of(first->cells[COLUMN_WIDTH].u, UINT64_C(1));
 	zero_s = zero >= from ? seconds((double)(zero - from)) : -seconds((double)(from - zero));
 	read_values(first->cells[COLUMN_VALUES].s, (size_t)first->cells[COLUMN_STEPS].u, &c);
+	find_scale(&c, strcmp(text_of(first, COLUMN_IS), "value") == 0);
 	put_caption(v, t);
 	text_printf(v->out,
 		    "<div class=\"wide\">\n<svg class=\"picture\" viewBox=\"0 0 %d %d\" "
@@ -215,6 +262,6 @@ void html_series(struct view *v, const struct table *t)
 	label_curve(v, &c);
 	put_plot(v, &c, zero_s / seconds((double)width));
 	text_str(v->out, "</svg>\n</div>\n");
-	put_data(v, t, zero_s);
+	put_data(v, t, c.steps, zero_s);
 	text_str(v->out, "</figure>\n");
 }

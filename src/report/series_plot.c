@@ -3,10 +3,12 @@
  * What a picture of series needs.
  *
  * Called by the report `series` when a page is made: it knows the counters by then, and the series
- * are read once more for their values. Of each counter that moved, those that differ most around
- * the trigger first, there is a value for each of some hundred steps of the recording, and of the
- * time around the trigger: of a counter what it rose a second, of a gauge what it was. A sample
- * says something of the time since the one before; steps are averages over what is known of them.
+ * are read once more for their values. Of each counter that moved there is a value for each step of
+ * the timeline's: of a counter what it rose a second, of a gauge what it was. A sample says
+ * something of the time since the one before; steps are averages over what is known of them.
+ *
+ * Those that differ most around the trigger come first; then, and where all is around it, those
+ * that changed most while it was recorded, so that the first is worth a look.
  *
  * Memory is bounded: so many counters and no more are drawn, and a table says how many there are.
  */
@@ -15,29 +17,21 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define PLOTS_MAX 600
-#define WINDOWS 2
-#define STEPS_MOST 400
-#define NEAR_STEPS 240
-#define NEAR_BEFORE_NS (40 * NSEC_PER_SEC) /* as the timeline has it */
-#define NEAR_AFTER_NS (20 * NSEC_PER_SEC)
-#define NEAR_WORTH 3
+#include "timesteps.h"
 
-struct window {
-	uint64_t from_ns, width_ns;
-	size_t steps; /* 0: there is none */
-};
+#define PLOTS_MAX 600
+#define WINDOWS 2 /* around the end, all */
 
 /* What is known of a step, and of how much of it. */
 struct step {
-	float sum, weight;
+	double sum, weight;
 };
 
 /* A counter that is drawn. */
 struct plot {
 	const struct series_set *set;
 	const struct series_counter *counter;
-	double factor;
+	double factor, swing, moved;
 	bool started;
 	uint64_t last_ns;
 	struct series_value last;
@@ -45,7 +39,7 @@ struct plot {
 };
 
 struct plots {
-	struct window windows[WINDOWS];
+	struct timesteps windows[WINDOWS];
 	struct plot *list;
 	size_t count, all;
 };
@@ -60,41 +54,11 @@ static void plots_done(struct plots *p)
 
 /* ---- steps ---- */
 
-static struct window make_window(uint64_t from_ns, uint64_t to_ns, size_t most)
-{
-	static const uint64_t heads[] = {1, 2, 5};
-	uint64_t least = max_of((to_ns - from_ns) / most + 1, 10 * NSEC_PER_MSEC);
-	struct window w = {.from_ns = from_ns, .width_ns = least};
-
-	for (uint64_t unit = NSEC_PER_MSEC; unit <= UINT64_MAX / 50; unit *= 10)
-		for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
-			if (heads[i] * unit >= least) {
-				w.width_ns = heads[i] * unit;
-				w.steps = (size_t)((to_ns - from_ns) / w.width_ns) + 1;
-				return w;
-			}
-	w.steps = 1;
-	return w;
-}
-
-static void make_windows(const struct series_look *l, struct window ret[WINDOWS])
-{
-	const struct recording *rec = l->rec;
-	uint64_t from = max_of(l->from_ns, rec->first_ns),
-		 to = max_of(min_of(l->to_ns, rec->last_ns), from), at = rec->trigger_ns;
-
-	ret[0] = ret[1] = (struct window){0};
-	if ((to - from) / NEAR_WORTH > NEAR_BEFORE_NS + NEAR_AFTER_NS && at >= from && at <= to)
-		ret[0] = make_window(max_of(from, at > NEAR_BEFORE_NS ? at - NEAR_BEFORE_NS : 0),
-				     to - at > NEAR_AFTER_NS ? at + NEAR_AFTER_NS : to, NEAR_STEPS);
-	ret[1] = make_window(from, to, STEPS_MOST);
-}
-
 /* The value held from @from_ns to @to_ns. */
-static void hold(const struct window *w, struct step *steps, uint64_t from_ns, uint64_t to_ns,
+static void hold(const struct timesteps *w, struct step *steps, uint64_t from_ns, uint64_t to_ns,
 		 double value)
 {
-	uint64_t end = w->from_ns + w->steps * w->width_ns;
+	uint64_t end = w->from_ns + w->count * w->width_ns;
 
 	from_ns = max_of(from_ns, w->from_ns);
 	to_ns = min_of(to_ns, end);
@@ -103,8 +67,8 @@ static void hold(const struct window *w, struct step *steps, uint64_t from_ns, u
 		uint64_t next = min_of(w->from_ns + (i + 1) * w->width_ns, to_ns);
 		double part = (double)(next - from_ns) / (double)w->width_ns;
 
-		steps[i].sum += (float)(value * part);
-		steps[i].weight += (float)part;
+		steps[i].sum += value * part;
+		steps[i].weight += part;
 		from_ns = next;
 	}
 }
@@ -126,7 +90,7 @@ static void take_value(void *arg, struct series_set *s, struct series_counter *c
 				? step.delta.d / ((double)step.ns / (double)NSEC_PER_SEC)
 				: plot->last.d;
 		for (size_t w = 0; w < WINDOWS; w++)
-			if (p->windows[w].steps)
+			if (p->windows[w].count)
 				hold(&p->windows[w], plot->steps[w], plot->last_ns, ns, value);
 	}
 	plot->started = true;
@@ -136,15 +100,52 @@ static void take_value(void *arg, struct series_set *s, struct series_counter *c
 
 /* ---- which ---- */
 
-static int by_factor(const void *va, const void *vb)
+static double magnitude(double d)
+{
+	return d < 0 ? -d : d;
+}
+
+/* As series_near_factor() has it: the greater by the smaller, each with 1 added. */
+static double ratio(double a, double b)
+{
+	a = magnitude(a) + 1;
+	b = magnitude(b) + 1;
+	return a > b ? a / b : b / a;
+}
+
+/* What makes a counter worth a look. A curve that is level all along has a swing of 1. */
+static struct plot make_plot(const struct series_set *set, const struct series_counter *c)
+{
+	bool rising = series_is_rising(c);
+	double near, rest;
+
+	return (struct plot){
+		.set = set,
+		.counter = c,
+		.factor = series_near_factor(c, &near, &rest),
+		.swing = rising ? ratio(c->max_per_s, c->min_per_s) : ratio(c->most.d, c->least.d),
+		.moved = magnitude(rising ? c->sum.d : c->most.d - c->least.d),
+	};
+}
+
+/* The greatest first. */
+static int by_size(double a, double b)
+{
+	return a > b ? -1 : a < b;
+}
+
+static int by_worth(const void *va, const void *vb)
 {
 	const struct plot *a = va, *b = vb;
+	int d = by_size(a->factor, b->factor);
 
-	if (a->factor < b->factor || a->factor > b->factor)
-		return a->factor > b->factor ? -1 : 1;
-	if (a->set != b->set)
-		return a->set < b->set ? -1 : 1;
-	return series_order(a->set, a->counter, b->counter);
+	if (!d)
+		d = by_size(a->swing, b->swing);
+	if (!d)
+		d = by_size(a->moved, b->moved);
+	if (!d && a->set != b->set)
+		d = a->set < b->set ? -1 : 1;
+	return d ? d : series_order(a->set, a->counter, b->counter);
 }
 
 static bool is_drawn(const struct series_counter *c)
@@ -154,8 +155,6 @@ static bool is_drawn(const struct series_counter *c)
 
 static int choose(struct plots *p, struct series_set *sets, size_t count)
 {
-	double near, rest;
-
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < sets[i].count; k++)
 			p->all += is_drawn(&sets[i].counters[k]);
@@ -168,19 +167,16 @@ static int choose(struct plots *p, struct series_set *sets, size_t count)
 
 			c->index = 0;
 			if (is_drawn(c))
-				p->list[p->count++] = (struct plot){
-					.set = &sets[i],
-					.counter = c,
-					.factor = series_near_factor(c, &near, &rest)};
+				p->list[p->count++] = make_plot(&sets[i], c);
 		}
 	}
 	if (p->count)
-		qsort(p->list, p->count, sizeof(*p->list), by_factor);
+		qsort(p->list, p->count, sizeof(*p->list), by_worth);
 	p->count = min_of(p->count, (size_t)PLOTS_MAX);
 	for (size_t i = 0; i < p->count; i++) {
 		((struct series_counter *)(uintptr_t)p->list[i].counter)->index = i + 1;
 		for (size_t w = 0; w < WINDOWS; w++) {
-			p->list[i].steps[w] = calloc(p->windows[w].steps + 1, sizeof(struct step));
+			p->list[i].steps[w] = calloc(p->windows[w].count + 1, sizeof(struct step));
 			if (!p->list[i].steps[w])
 				return -ENOMEM;
 		}
@@ -190,14 +186,32 @@ static int choose(struct plots *p, struct series_set *sets, size_t count)
 
 /* ---- tables ---- */
 
-static void put_steps(struct table *t, const struct window *w, const struct step *steps)
+/*
+ * "1,,2.5*3": a value for each step; nothing where none is known, "*N" for N of the same. Rates
+ * rest on times, which are never so exact as a gauge's value.
+ */
+static void put_steps(struct table *t, const struct timesteps *w, const struct step *steps,
+		      bool rising)
 {
 	CLEANUP(text_free) struct text s = {0};
+	char value[32] = "", last[32] = "";
+	size_t same = 0;
 
-	for (size_t i = 0; i < w->steps; i++) {
-		text_str(&s, i ? "," : "");
-		if (steps[i].weight > 0)
-			text_printf(&s, "%.5g", (double)(steps[i].sum / steps[i].weight));
+	for (size_t i = 0; i <= w->count; i++) {
+		*value = '\0';
+		if (i < w->count && steps[i].weight > 0)
+			(void)snprintf(value, sizeof(value), "%.*g", rising ? 5 : 12,
+				       steps[i].sum / steps[i].weight);
+		if (i && i < w->count && !strcmp(value, last)) {
+			same++;
+			continue;
+		}
+		if (same > 1)
+			text_printf(&s, "*%zu", same);
+		if (i < w->count)
+			text_printf(&s, "%s%s", i ? "," : "", value);
+		memcpy(last, value, sizeof(last));
+		same = 1;
 	}
 	if (text_ok(&s))
 		table_text_n(t, text_c(&s), s.len);
@@ -213,7 +227,7 @@ static void tell_window(const struct plots *p, size_t which, struct report_out *
 		{"from_ns", "from", COLUMN_TIME},    {"width_ns", "step", COLUMN_DURATION},
 		{"steps", "steps", COLUMN_COUNT},    {"values", "values", COLUMN_TEXT},
 	};
-	const struct window *w = &p->windows[which];
+	const struct timesteps *w = &p->windows[which];
 	struct table *t = report_table(out, which ? "plot_all" : "plot_near",
 				       which ? "Counters over the whole recording"
 					     : "Counters around the end",
@@ -231,14 +245,15 @@ static void tell_window(const struct plots *p, size_t which, struct report_out *
 		table_text(t, series_is_rising(plot->counter) ? "a second" : "value");
 		table_u64(t, w->from_ns);
 		table_u64(t, w->width_ns);
-		table_u64(t, w->steps);
-		put_steps(t, w, plot->steps[which]);
+		table_u64(t, w->count);
+		put_steps(t, w, plot->steps[which], series_is_rising(plot->counter));
 	}
 	if (p->all > p->count)
-		table_note(t,
-			   "%zu counters moved; the %zu that differ most around the trigger are "
-			   "drawn. Choose others with --counter.",
-			   p->all, p->count);
+		table_note(
+			t,
+			"%zu counters moved; the %zu that changed most can be drawn here. Others "
+			"are drawn when --counter chooses them.",
+			p->all, p->count);
 }
 
 /**
@@ -255,7 +270,7 @@ int series_plot(const struct series_look *look, struct series_set *sets, size_t 
 	struct series_look again = *look;
 	int r;
 
-	make_windows(look, p.windows);
+	timesteps_make(look->rec, look->from_ns, look->to_ns, &p.windows[1], &p.windows[0]);
 	if (choose(&p, sets, count) < 0)
 		return err_nomem(e);
 	again.value = take_value;
@@ -266,7 +281,7 @@ int series_plot(const struct series_look *look, struct series_set *sets, size_t 
 			return r;
 	}
 	for (size_t w = 0; p.count && w < WINDOWS; w++)
-		if (p.windows[w].steps)
+		if (p.windows[w].count)
 			tell_window(&p, w, out);
 	return 0;
 }

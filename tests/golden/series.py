@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""series.py make|figures|real|csv|damage PROGRAM RAW_BUNDLE WORK DATA: reports of series beside sums done here.
+"""series.py make|figures|real|csv|damage|page PROGRAM RAW_BUNDLE WORK DATA: reports of series beside sums done here.
 
 make     the bundles: made up, whose figures are known by arithmetic, and of counters of the real module
 figures  `report series` of what was made up, from the bundle, unpacked, packed again, and the session folder
 real     the same of the real counters, beside Python on the files themselves
 csv      --csv, as it was, as deltas and as rates
 damage   what is unreadable, odd or hostile
+page     the picture without a script: the timeline's axis, its scale, and which counter is drawn
 """
 import csv
 import json
@@ -370,7 +371,61 @@ def damage():
           (1, True, ["vmstat.csv"]))
 
 
-{"make": make, "figures": figures, "real": real, "csv": csv_files, "damage": damage}[what]()
+def picture(name, *args):
+    """Of a page each timeline and each picture of series: its axis, what is in sight, scale, curve, data."""
+    got = run(os.path.join(work, name + ".tar.zst"), "series", "--html", work + "/page.html", *args)
+    check("%s %s: a page" % (name, args), got.returncode, 4)
+    with open(work + "/page.html") as f:
+        page = f.read()
+    figures = {"timeline": [], "series": []}
+    for kind, text in re.findall(r'<figure class="(timeline|series)">(.*?)</figure>', page, re.S):
+        axis = re.search(r'<g class="axis">(.*?)</g>', text, re.S)[1]
+        figures[kind].append({
+            "ticks": re.findall(r'<text x="([\d.]+)" y="\d+">([^<]*)', axis),
+            "view": re.search(r'class="plot" x="(\d+)" y="0" width="(\d+)" height="\d+" viewBox="0 0 (\d+) ', text).groups(),
+            "scale": re.findall(r'class="most (?:top|low)"[^>]*>([^<]*)', text), "which": re.findall(r'class="which">([^<]*)', text),
+            "curve": re.findall(r'class="curve" d="([^"]*)', text), "data": json.loads(re.search(r"<script[^>]*>(.*)</script>", text)[1])})
+    return page, figures
+
+
+def pages():
+    # 400 s, of which 40 s before the trigger and 20 s after it are a picture of their own. Level, level but for a bit, below zero.
+    long = {"rate": lambda i: 3 * i, "grown": lambda i: 10 ** 6 + (200 < i <= 350), "cold": lambda i: -5 - (i == 7), "warm": lambda i: 20 + i % 2,
+            "fine": lambda i: 2 + i % 2 / 100000, "nothing": lambda i: 5 + (i > 100)}
+    bundle("long", *member("own", "1", [(START + i * S, [("/x", lines(long, i))]) for i in range(400)]), "--trigger", "x=x",
+           "--trigger-at", str(START + 300 * S))
+    for counter, near, whole in (("rate", ["6", "0"], ["6", "0"]), ("grown", ["2000002", "0"], ["1000001", "1000000"]),
+                                 ("cold", ["0", "-10"], ["-5", "-6"]), ("warm", ["21", "20"], ["21", "20"]),
+                                 ("fine", ["2.00001", "2"], ["2.00001", "2"])):
+        _, figures = picture("long", "--counter", counter)
+        check(counter + ": two of each", [len(f) for f in figures.values()], [2, 2])
+        for timeline, plot, seconds, scale in zip(figures["timeline"], figures["series"], (60, 399), (near, whole)):
+            check(counter + ": ticks as the timeline's", plot["ticks"], timeline["ticks"])
+            check(counter + ": as wide and as long", plot["view"], timeline["view"])
+            for key in ("steps", "width", "zero", "utc"):
+                check("%s: %s as the timeline's" % (counter, key), plot["data"][key], timeline["data"][key])
+            long_s = plot["data"]["steps"] * plot["data"]["width"]
+            check(counter + ": all of it, and hardly more", seconds <= long_s < seconds + 2, True)
+            check(counter + ": its scale", plot["scale"], scale)
+            # The picture is 150 high, from 28 on: what is level lies in its middle.
+            if counter == "rate":
+                check("level lies in the middle", set(re.findall(r" ([\d.]+)H", plot["curve"][0])), {"103.0"})
+    os.rename(work + "/page.html", work + "/fine.html")  # for the browser
+    _, figures = picture("long", "--counter", "nothing", "--from", "+10s")
+    check("not moved then: no picture", figures["series"], [])
+    # 700 that rise by 1, and once by 1 more than their number; all around the trigger, so that nothing differs there.
+    many = [(START + i * S, [("/x", "".join("c%d %d\n" % (k, i + (k if i > 5 else 0)) for k in range(700)))]) for i in range(12)]
+    bundle("many", *member("own", "1", many), "--trigger", "x=x", "--trigger-at", str(START + 6 * S))
+    page, figures = picture("many")
+    plot = figures["series"][0]
+    check("the first changed most", plot["which"], ["own c699, a second"])
+    check("then the others", [r[2] for r in plot["data"]["list"]], ["c%d" % k for k in range(699, 99, -1)])
+    check("what is cut is told", "700 counters moved; the 600 that changed most can be drawn here." in page, True)
+    page, figures = picture("many", "--counter", "c6*")
+    check("not when nothing is", len(figures["series"][0]["data"]["list"]) == 111 and "can be drawn here" not in page, True)
+
+
+{"make": make, "figures": figures, "real": real, "csv": csv_files, "damage": damage, "page": pages}[what]()
 for fault in faults[:20]:
     print(fault)
 sys.exit(bool(faults))

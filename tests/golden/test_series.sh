@@ -59,11 +59,12 @@ fi
 # 4: it has no trace, and says so.
 page() { "$program" report "$work/made.tar.zst" series --html "$work/made.html" || [ $? = 4 ]; }
 ok 'a page' page
+ok 'its pictures have one axis, a scale, a first counter' series page
 ok 'is sound' python3 "$here/html_page.py" "$work/made.html"
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 [ -n "$browser" ] && ! timeout 60 "$browser" --version >/dev/null 2>&1 && browser=
 if [ -n "$browser" ]; then
-	ok 'and draws any counter that moved' timeout 200 python3 "$here/series_browser.py" "$browser" "$work/made.html" "$pictures"
+	ok 'and draws any counter that moved' timeout 200 python3 "$here/series_browser.py" "$browser" "$work/made.html" "$work/fine.html" "$pictures"
 else
 	skip 'no chromium'
 fi

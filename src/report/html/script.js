@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 "use strict";
 /*
- * What the report can do beyond being read: sort and filter tables, zoom the timeline, say what is
- * under the pointer. All that it shows is already in the page; texts go in as text, never as markup.
+ * What the report can do beyond being read: sort and filter tables, zoom the timeline and counters
+ * with it, say what is under the pointer. All that it shows is already in the page; texts go in as text, never as markup.
  */
 (function () {
 	const SVG = "http://www.w3.org/2000/svg";
@@ -127,8 +127,20 @@
 	};
 	const clock = (s, digits) => new Date(s * 1000).toISOString().slice(11, digits ? 23 : 19);
 
-	const timeline = (figure) => {
-		const data = JSON.parse(figure.querySelector("script").textContent);
+	/*
+	 * Pictures of the same time are one view of it: where one is zoomed, all are, and what is under
+	 * the pointer is marked in all. "draw" is told of a picture what is in sight, in steps;
+	 * "describe" says what is at a place.
+	 */
+	const views = new Map();
+	const viewOf = (data) => {
+		const key = [data.steps, data.width, data.zero.toFixed(3)].join(" ");
+		if (!views.has(key)) views.set(key, { from: 0, to: data.steps, pictures: [] });
+		return views.get(key);
+	};
+
+	const zooms = (figure, data, draw, describe) => {
+		const view = viewOf(data);
 		const picture = figure.querySelector(".picture");
 		const plot = figure.querySelector(".plot");
 		const axis = figure.querySelector(".axis");
@@ -139,12 +151,10 @@
 		const grid = axis.querySelector(".grid").getAttribute("d").match(/ (\d+)V(\d+)/);
 		const top = Number(grid[1]);
 		const bottom = Number(grid[2]);
-		let from = 0;
-		let to = data.steps;
 
 		const drawAxis = () => {
-			const a = from * data.width - data.zero;
-			const span = (to - from) * data.width;
+			const a = view.from * data.width - data.zero;
+			const span = (view.to - view.from) * data.width;
 			const step = tickStep(span);
 			const parts = [];
 			for (let i = Math.ceil(a / step - 1e-9); i * step <= a + span * 1.000001; i++) {
@@ -154,7 +164,7 @@
 				parts.push(
 					makeSvg("text", { x: x.toFixed(1), y: 15 }, offset(i * step)),
 				);
-				if (data.utc !== null)
+				if (typeof data.utc === "number")
 					parts.push(
 						makeSvg(
 							"text",
@@ -166,58 +176,33 @@
 			axis.replaceChildren(...parts);
 		};
 		const status = make("span");
-		/* Lanes are as high as the most that is in sight. */
-		const put = (cls, values, most, y, h) => {
-			const path = plot.querySelector("." + cls);
-			if (!path || !values.length) return;
-			const d = ["M" + values[0][0] + " " + (y + h)];
-			for (const v of values) {
-				const top = v[2] > 0 ? Math.min(y + h - (v[2] / most) * h, y + h - 1) : y + h;
-				d.push("V" + Math.max(top, y).toFixed(1) + "H" + v[1]);
-			}
-			path.setAttribute("d", d.join("") + "V" + (y + h) + "Z");
-		};
-		const label = (lane, most) => {
-			const text = figure.querySelector("[data-lane=" + lane + "]");
-			if (text && most > 0) text.textContent = "to " + (most >= 10 ? most.toFixed(0) : most.toFixed(1)) + "/s";
-		};
-		const stack = data.lanes.slice(0, data.stack);
-		const sums = [];
-		stack.forEach((lane, k) => {
-			const layer = Math.min(k, data.colours - 1);
-			sums[layer] = lane.n.map((n, i) => n / data.width + ((sums[layer] || sums[layer - 1] || [])[i] || 0));
-		});
-		const drawLanes = () => {
-			const seen = (v) => v[0] < to && v[1] > from;
-			const high = (list) => list.filter(seen).reduce((m, v) => Math.max(m, v[2]), 0);
-			const events = data.events.map((v) => [Math.max(v[0], 0), Math.min(v[1], data.steps), v[2]]);
-			const layers = sums.map((s) => s.map((v, i) => [i, i + 1, v]));
-			const most = layers.length ? high(layers[layers.length - 1]) : 0;
-			put("events", events, high(events), data.boxes[0], data.boxes[1]);
-			layers.forEach((l, k) => put("c" + k, l, most, data.boxes[2], data.boxes[3]));
-			label("events", high(events));
-			label("messages", most);
+		const redraw = () => {
+			const { from, to } = view;
+			plot.setAttribute("viewBox", from + " 0 " + (to - from) + " " + height);
+			drawAxis();
+			draw(from, to);
+			figure.dataset.from = from.toFixed(2);
+			figure.dataset.to = to.toFixed(2);
+			status.textContent =
+				to - from === data.steps
+					? "drag over the picture to look closer"
+					: offset(from * data.width - data.zero) + " to " + offset(to * data.width - data.zero);
 		};
 		const show = (a, b) => {
 			const span = Math.min(Math.max(b - a, Math.min(4, data.steps)), data.steps);
 			const middle = (a + b) / 2;
-			from = Math.min(Math.max(middle - span / 2, 0), data.steps - span);
-			to = from + span;
-			plot.setAttribute("viewBox", from + " 0 " + (to - from) + " " + height);
-			drawAxis();
-			drawLanes();
-			figure.dataset.from = from.toFixed(2);
-			figure.dataset.to = to.toFixed(2);
-			status.textContent =
-				span === data.steps
-					? "drag over the picture to look closer"
-					: offset(from * data.width - data.zero) + " to " + offset(to * data.width - data.zero);
+			view.from = Math.min(Math.max(middle - span / 2, 0), data.steps - span);
+			view.to = view.from + span;
+			for (const p of view.pictures) p.redraw();
 		};
 		const zoom = (factor, at) => {
-			const x = at === undefined ? (from + to) / 2 : at;
-			show(x - (x - from) * factor, x + (to - x) * factor);
+			const x = at === undefined ? (view.from + view.to) / 2 : at;
+			show(x - (x - view.from) * factor, x + (view.to - x) * factor);
 		};
-		const pan = (share) => show(from + (to - from) * share, to + (to - from) * share);
+		const pan = (share) => {
+			const by = (view.to - view.from) * share;
+			show(view.from + by, view.to + by);
+		};
 		const all = () => show(0, data.steps);
 
 		const tools = make("div", "", "tools");
@@ -254,52 +239,38 @@
 			acts[e.key]();
 		});
 
-		/* ---- pointer ---- */
-
 		const tip = make("div", "", "tip");
 		const cursor = makeSvg("path", { class: "cursor" });
 		const select = makeSvg("rect", { class: "select", y: top, height: bottom - top, width: 0 });
 		tip.hidden = true;
 		wide.append(tip);
 		plot.append(select, cursor);
+		const mark = (x) => cursor.setAttribute("d", x === null ? "" : "M" + x + " " + top + "V" + bottom);
 		const stepAt = (e) => {
 			const r = picture.getBoundingClientRect();
 			const scale = r.width / picture.viewBox.baseVal.width;
 			const share = ((e.clientX - r.left) / scale - left) / width;
-			return share < 0 || share > 1 ? null : from + share * (to - from);
+			return share < 0 || share > 1 ? null : view.from + share * (view.to - view.from);
 		};
-		const near = (list, x) => {
-			const reach = ((to - from) / width) * 5;
-			return list.filter((f) => Math.abs(f[0] - x) <= reach).sort((a, b) => Math.abs(a[0] - x) - Math.abs(b[0] - x));
-		};
-		const round = (n) => (n >= 10 ? Math.round(n) : Number(n.toFixed(1)));
-		const describe = (x) => {
-			const i = Math.min(Math.floor(x), data.steps - 1);
-			const lines = [offset(x * data.width - data.zero)];
-			if (data.utc !== null) lines[0] += "   " + clock(data.utc + x * data.width, true) + " UTC";
-			const events = data.events.find((v) => v[0] <= x && x < v[1]);
-			if (events) lines.push("trace events: " + round(events[2]) + "/s");
-			for (const lane of data.lanes)
-				if (lane.n[i]) lines.push(lane.name + ": " + lane.n[i] + " (" + round(lane.n[i] / data.width) + "/s)");
-			for (const m of near(data.marks, x).slice(0, 2)) lines.push("\u25c6 " + m[1] + ": " + m[2]);
-			for (const f of near(data.flags, x).slice(0, 4)) lines.push("\u25aa " + f[2]);
-			return lines.join("\n");
-		};
+		/* So many steps are a few pixels. */
+		const reach = () => ((view.to - view.from) / width) * 5;
 		let pressed = null;
 		const hide = () => {
 			tip.hidden = true;
-			cursor.setAttribute("d", "");
+			for (const p of view.pictures) p.mark(null);
 		};
 		const move = (e) => {
 			const x = stepAt(e);
 			if (x === null) return hide();
-			cursor.setAttribute("d", "M" + x + " " + top + "V" + bottom);
+			for (const p of view.pictures) p.mark(x);
 			if (pressed !== null) {
 				select.setAttribute("x", Math.min(pressed, x));
 				select.setAttribute("width", Math.abs(x - pressed));
 			}
 			const r = wide.getBoundingClientRect();
-			tip.textContent = describe(x);
+			const when = offset(x * data.width - data.zero);
+			const utc = typeof data.utc === "number" ? "   " + clock(data.utc + x * data.width, true) + " UTC" : "";
+			tip.textContent = [when + utc].concat(describe(x, reach())).join("\n");
 			tip.hidden = false;
 			const right = e.clientX - r.left > r.width / 2;
 			tip.style.left = right ? "" : e.clientX - r.left + wide.scrollLeft + 14 + "px";
@@ -321,7 +292,7 @@
 			const start = pressed;
 			pressed = null;
 			select.setAttribute("width", 0);
-			if (x !== null && Math.abs(x - start) > ((to - from) / width) * 5) show(Math.min(start, x), Math.max(start, x));
+			if (x !== null && Math.abs(x - start) > reach()) show(Math.min(start, x), Math.max(start, x));
 		};
 		picture.addEventListener("pointerup", release);
 		picture.addEventListener("pointercancel", () => {
@@ -339,43 +310,124 @@
 			},
 			{ passive: false },
 		);
-		show(0, data.steps);
+		view.pictures.push({ redraw, mark });
+		redraw();
+		return redraw;
+	};
+
+	const timeline = (figure) => {
+		const data = JSON.parse(figure.querySelector("script").textContent);
+		const plot = figure.querySelector(".plot");
+		/* Lanes are as high as the most that is in sight. */
+		const put = (cls, values, most, y, h) => {
+			const path = plot.querySelector("." + cls);
+			if (!path || !values.length) return;
+			const d = ["M" + values[0][0] + " " + (y + h)];
+			for (const v of values) {
+				const top = v[2] > 0 ? Math.min(y + h - (v[2] / most) * h, y + h - 1) : y + h;
+				d.push("V" + Math.max(top, y).toFixed(1) + "H" + v[1]);
+			}
+			path.setAttribute("d", d.join("") + "V" + (y + h) + "Z");
+		};
+		const label = (lane, most) => {
+			const text = figure.querySelector("[data-lane=" + lane + "]");
+			if (text && most > 0) text.textContent = "to " + (most >= 10 ? most.toFixed(0) : most.toFixed(1)) + "/s";
+		};
+		const stack = data.lanes.slice(0, data.stack);
+		const sums = [];
+		stack.forEach((lane, k) => {
+			const layer = Math.min(k, data.colours - 1);
+			sums[layer] = lane.n.map((n, i) => n / data.width + ((sums[layer] || sums[layer - 1] || [])[i] || 0));
+		});
+		const drawLanes = (from, to) => {
+			const seen = (v) => v[0] < to && v[1] > from;
+			const high = (list) => list.filter(seen).reduce((m, v) => Math.max(m, v[2]), 0);
+			const events = data.events.map((v) => [Math.max(v[0], 0), Math.min(v[1], data.steps), v[2]]);
+			const layers = sums.map((s) => s.map((v, i) => [i, i + 1, v]));
+			const most = layers.length ? high(layers[layers.length - 1]) : 0;
+			put("events", events, high(events), data.boxes[0], data.boxes[1]);
+			layers.forEach((l, k) => put("c" + k, l, most, data.boxes[2], data.boxes[3]));
+			label("events", high(events));
+			label("messages", most);
+		};
+		const near = (list, x, reach) =>
+			list.filter((f) => Math.abs(f[0] - x) <= reach).sort((a, b) => Math.abs(a[0] - x) - Math.abs(b[0] - x));
+		const round = (n) => (n >= 10 ? Math.round(n) : Number(n.toFixed(1)));
+		const describe = (x, reach) => {
+			const i = Math.min(Math.floor(x), data.steps - 1);
+			const lines = [];
+			const events = data.events.find((v) => v[0] <= x && x < v[1]);
+			if (events) lines.push("trace events: " + round(events[2]) + "/s");
+			for (const lane of data.lanes)
+				if (lane.n[i]) lines.push(lane.name + ": " + lane.n[i] + " (" + round(lane.n[i] / data.width) + "/s)");
+			for (const m of near(data.marks, x, reach).slice(0, 2)) lines.push("\u25c6 " + m[1] + ": " + m[2]);
+			for (const f of near(data.flags, x, reach).slice(0, 4)) lines.push("\u25aa " + f[2]);
+			return lines;
+		};
+		zooms(figure, data, drawLanes, describe);
 	};
 	for (const figure of document.querySelectorAll(".timeline")) timeline(figure);
 
 	/* ---- series ---- */
 
+	/* "1,,2.5*3": of each step a value, or null. */
+	const valuesOf = (s) =>
+		s.split(",").flatMap((part) => {
+			const [value, n] = part.split("*");
+			return new Array(Number(n || 1)).fill(value === "" ? null : Number(value));
+		});
+	/* As html_series.c has it: zero belongs to the picture unless a gauge is far from it. */
+	const scaleOf = (values, gauge) => {
+		const known = values.filter((v) => v !== null);
+		const most = known.reduce((m, v) => Math.max(m, v), -Infinity);
+		const least = known.reduce((m, v) => Math.min(m, v), Infinity);
+		if (!known.length) return null;
+		if (least < most) return [least > 0 && (!gauge || least < most * 0.8) ? 0 : least, most];
+		return most < 0 ? [2 * most, 0] : [0, most > 0 ? 2 * most : 1];
+	};
+	const DIGITS = [4, 12];
+	const short = (n, digits) => {
+		const whole = String(Math.floor(Math.abs(n))).length;
+		if (Math.abs(n) >= 1e12) return Number(n.toPrecision(digits)).toExponential();
+		return String(Number(n.toPrecision(Math.max(digits, whole))));
+	};
+	/* With as many digits as tell the two from each other. */
+	const labelsOf = (scale) => {
+		let digits = DIGITS[0];
+		while (digits < DIGITS[1] && short(scale[0], digits) === short(scale[1], digits)) digits++;
+		return scale.map((n) => short(n, digits));
+	};
+
 	const series = (figure) => {
 		const data = JSON.parse(figure.querySelector("script").textContent);
-		const picture = figure.querySelector(".picture");
 		const plot = figure.querySelector(".plot");
-		const wide = figure.querySelector(".wide");
 		const curve = plot.querySelector(".curve");
-		const left = plot.x.baseVal.value;
-		const width = plot.width.baseVal.value;
 		const nameOf = (row) => row.slice(0, 3).filter((s) => s).join(" ");
-		const valuesOf = (row) => row[4].split(",").map((s) => (s === "" ? null : Number(s)));
-		const short = (n) => String(Number(n.toPrecision(4)));
 		let row = data.list[0];
-		let values = valuesOf(row);
+		let values = valuesOf(row[4]);
+		let redraw = null;
 
-		const draw = () => {
-			const known = values.filter((v) => v !== null);
-			const most = known.reduce((m, v) => Math.max(m, v), -Infinity);
-			let least = known.reduce((m, v) => Math.min(m, v), Infinity);
-			if (least > 0 && least < most * 0.8) least = 0;
-			const high = most > least ? most - least : 1;
+		/* As high as what is in sight. */
+		const draw = (from, to) => {
+			const scale = scaleOf(values.slice(Math.floor(from), Math.ceil(to)), row[3] === "value");
+			const [least, most] = scale || [0, 1];
+			const labels = scale ? labelsOf(scale) : ["", ""];
 			let pen = false;
 			const d = values.map((v, i) => {
-				const from = v === null ? "" : (pen ? "L" : "M") + i + " ";
+				const start = v === null ? "" : (pen ? "L" : "M") + i + " ";
+				const y = data.top + data.height - ((v - least) / (most - least)) * data.height;
 				pen = v !== null;
-				return v === null ? "" : from + (data.top + data.height - ((v - least) / high) * data.height).toFixed(1) + "H" + (i + 1);
+				return v === null ? "" : start + y.toFixed(1) + "H" + (i + 1);
 			});
 			curve.setAttribute("d", d.join(""));
-			figure.querySelector(".top").textContent = known.length ? short(most) : "";
-			figure.querySelector(".low").textContent = known.length ? short(least) : "";
+			[".low", ".top"].forEach((place, i) => (figure.querySelector(place).textContent = labels[i]));
 			figure.querySelector(".which").textContent = nameOf(row) + ", " + row[3];
 			figure.dataset.counter = nameOf(row);
+		};
+		const describe = (x) => {
+			const v = values[Math.min(Math.floor(x), data.steps - 1)];
+			const text = typeof v === "number" ? short(v, 6) + (row[3] === "a second" ? "/s" : "") : "not known";
+			return [nameOf(row) + ": " + text];
 		};
 		const tools = make("div", "", "tools");
 		const input = make("input");
@@ -408,8 +460,8 @@
 		const take = () => {
 			if (choice.value === "") return;
 			row = data.list[Number(choice.value)];
-			values = valuesOf(row);
-			draw();
+			values = valuesOf(row[4]);
+			redraw();
 		};
 		choice.addEventListener("change", take);
 		input.addEventListener("input", () => {
@@ -417,40 +469,9 @@
 			take();
 		});
 		tools.append(choice, input);
-		figure.insertBefore(tools, wide);
+		figure.insertBefore(tools, figure.querySelector(".wide"));
 		fill();
-
-		const tip = make("div", "", "tip");
-		const cursor = makeSvg("path", { class: "cursor" });
-		tip.hidden = true;
-		wide.append(tip);
-		plot.append(cursor);
-		picture.addEventListener("pointerleave", () => {
-			tip.hidden = true;
-			cursor.setAttribute("d", "");
-		});
-		picture.addEventListener("pointermove", (e) => {
-			const r = picture.getBoundingClientRect();
-			const share = ((e.clientX - r.left) / (r.width / picture.viewBox.baseVal.width) - left) / width;
-			const i = Math.floor(share * data.steps);
-			if (i < 0 || i >= data.steps) {
-				tip.hidden = true;
-				return;
-			}
-			const at = i * data.width;
-			cursor.setAttribute("d", "M" + (i + 0.5) + " " + data.top + "v" + data.height);
-			tip.textContent =
-				offset(at - data.zero) +
-				(data.utc === undefined ? "" : "   " + clock(data.utc + at, true) + " UTC") +
-				"\n" + (values[i] === null ? "not known" : short(values[i]) + (row[3] === "a second" ? "/s" : ""));
-			tip.hidden = false;
-			const box = wide.getBoundingClientRect();
-			const right = e.clientX - box.left > box.width / 2;
-			tip.style.left = right ? "" : e.clientX - box.left + wide.scrollLeft + 14 + "px";
-			tip.style.right = right ? box.right - e.clientX - wide.scrollLeft + 14 + "px" : "";
-			tip.style.top = Math.max(4, Math.min(e.clientY - box.top + 12, box.height - tip.offsetHeight - 4)) + "px";
-		});
-		draw();
+		redraw = zooms(figure, data, draw, describe);
 	};
 	for (const figure of document.querySelectorAll("figure.series")) series(figure);
 })();
