@@ -219,6 +219,7 @@ sim_start() {
 	until_true sim_ready && has_line "$sim_out" ' ready ' || { cat "$sim_out.err"; return 1; }
 }
 
+sim_go() { kill -USR1 "$sim_pid"; } # past the scenario's `await`
 sim_ready() { has_line "$sim_out" ' ready ' || gone "$sim_pid"; }
 
 sim_wait() { # until it ends by itself

@@ -45,8 +45,9 @@ ok "look-alikes are in kernel.log all the same" not_by_words
 
 # ---- event: ----
 
-sim_start "$life; run 1s; lose client 2; forever" >&2
+sim_start "$life; await; lose client 2; forever" >&2
 ok "event: armed" record --trigger 'event:scoutfs:scoutfs_conn_destroy_start/flags & 64'
+sim_go
 ok "event: a client's end fires it" recorder_wait
 ended_by_event() {
 	unpack && same trigger "$(m .stop.reason)" && [[ $(m .stop.trigger) == event* || $(m .stop.trigger) == *scoutfs_conn_destroy_start* ]] || { m .stop; return 1; }
@@ -120,8 +121,9 @@ ok "after 0: the event that fired is the newest in the ring" frozen_by_event
 
 # ---- silence: ----
 
-sim_start "$life; run 1s; silence 4s; forever" >&2
+sim_start "$life; await; silence 4s; forever" >&2
 ok "silence: armed" record --trigger silence:2
+sim_go
 ok "silence: no heartbeats for so long ends it" recorder_wait
 ended_by_silence() {
 	unpack && same trigger "$(m .stop.reason)" && [[ $(m .stop.trigger) == *silence* ]] || { m .stop; return 1; }
@@ -144,9 +146,10 @@ ok "silence: heartbeats that flow do not fire it" flowing
 
 # ---- --suspect, --no-trigger, --preset ----
 
-sim_start "$life; run 1s; lose client 2; run 1500ms; lose client 1; forever" >&2
+sim_start "$life; await; lose client 2; run 1500ms; lose client 1; forever" >&2
 ok "roles: armed" record --suspect 'event:scoutfs:scoutfs_net_reconn_free_work_enter' --no-trigger connection-lost \
 	--trigger 'log:never' --log-facility any --duration 4s
+sim_go
 ok "roles: ends by duration" recorder_wait
 roles() {
 	unpack && stopped duration || return 1
@@ -156,8 +159,9 @@ roles() {
 }
 ok "roles: our suspect fired, the one turned off did not, and recording went on" roles
 
-sim_start --kmsg "nodes 3; rate 400; reconnect 30s; run 1s; lose client 2; forever" >&2
+sim_start --kmsg "nodes 3; rate 400; reconnect 30s; await; lose client 2; forever" >&2
 ok "preset script: armed" record --preset script --log-facility any
+sim_go
 ok "preset script: ends" recorder_wait
 script() {
 	unpack && stopped trigger server-closing && [[ $(m .stop.text) == *"server closing"* ]] &&

@@ -2,7 +2,7 @@
 /*
  * One thread, one epoll, one timerfd. Timers are absolute on CLOCK_MONOTONIC and re-armed from
  * their own due time, so that a late wake-up never shifts the ones after it. SIGINT and SIGTERM
- * become a flag that ends every wait.
+ * become a flag that ends every wait; SIGUSR1 ends one `await`.
  *
  * One event is fetched at a time: a handler may free any watch without leaving a stale one behind
  * in a batch.
@@ -43,6 +43,7 @@ int life_init(struct sim *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL); /* before any thread is made, so that all inherit it */
 	l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -137,8 +138,12 @@ static void take_signal(struct sim *s)
 {
 	struct signalfd_siginfo info;
 
-	while (read(s->life.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		s->life.stopping = true;
+	while (read(s->life.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1)
+			s->life.goes++;
+		else
+			s->life.stopping = true;
+	}
 }
 
 /**

@@ -44,6 +44,16 @@ static bool wait_for(struct sim *s, bool (*done)(struct sim *s, void *arg), void
 	return false;
 }
 
+/* Those who start us know when others are ready; we do not. */
+static bool told_to_go(struct sim *s, void *arg)
+{
+	(void)arg;
+	if (!s->life.goes)
+		return false;
+	s->life.goes--;
+	return true;
+}
+
 /* What a failed wait means: a signal is the orderly end of a scenario, everything else an error. */
 static int wait_result(struct sim *s, bool done)
 {
@@ -472,6 +482,8 @@ static int play_statement(struct sim *s, const struct statement *st, uint64_t un
 		return wait_result(s, life_until(s, until_ns, NULL, NULL));
 	case VERB_FOREVER:
 		return wait_result(s, life_until(s, UINT64_MAX, NULL, NULL));
+	case VERB_AWAIT:
+		return wait_result(s, life_until(s, UINT64_MAX, told_to_go, NULL));
 	case VERB_LOSE:
 	case VERB_UNMOUNT:
 	case VERB_FENCE:

@@ -57,6 +57,7 @@ static const struct {
 		       false},
 	[VERB_RUN] = {"run", FORM_TIME, 1 * MS, LONGEST, "run TIME", true},
 	[VERB_FOREVER] = {"forever", FORM_NONE, 0, 0, "forever", true},
+	[VERB_AWAIT] = {"await", FORM_NONE, 0, 0, "await", true},
 	[VERB_LOSE] = {"lose", FORM_CLIENT, 0, 0, "lose client SLOT", false},
 	[VERB_UNMOUNT] = {"unmount", FORM_CLIENT, 0, 0, "unmount client SLOT", false},
 	[VERB_MOUNT] = {"mount", FORM_CLIENT, 0, 0, "mount client SLOT", false},

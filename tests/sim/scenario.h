@@ -33,6 +33,7 @@ enum verb {
 	/* its life */
 	VERB_RUN,
 	VERB_FOREVER,
+	VERB_AWAIT,
 	VERB_LOSE,
 	VERB_UNMOUNT,
 	VERB_MOUNT,

@@ -42,6 +42,7 @@ struct life {
 	int epoll_fd, timer_fd, signal_fd;
 	struct timer *timers; /* soonest first */
 	bool stopping;	      /* a signal came */
+	unsigned goes;	      /* SIGUSR1 that no `await` has taken yet */
 	bool failed;	      /* a part cannot go on; it has said why */
 };
 
