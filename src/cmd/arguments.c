@@ -289,6 +289,37 @@ static bool is_bundle(const char *s)
 	return !is_report(s) && access(s, F_OK) == 0;
 }
 
+static bool is_flag(const struct arguments *a, const char *name)
+{
+	for (size_t i = 0; i < a->settings.count; i++)
+		if (a->settings.list[i].from == SETTING_FLAG &&
+		    !strcmp(a->settings.list[i].row->name, name))
+			return true;
+	return false;
+}
+
+/*
+ * What says how files are made, and none are: a slip. In a file or the environment it stays for
+ * the day when some are.
+ */
+static int check_folders(const struct arguments *a, struct err *e)
+{
+	static const struct {
+		const char *name, *folder;
+	} needs[] = {{"as", "csv"}, {"interval", "gnuplot"}, {"smooth", "gnuplot"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
+		bool csv = !strcmp(needs[i].folder, "csv");
+
+		if (!(csv ? a->report.csv : a->report.gnuplot) && is_flag(a, needs[i].name))
+			return err_set(e, -EINVAL,
+				       "--%s is about the files of --%s, and none are made: add "
+				       "--%s=DIR, or leave it out",
+				       needs[i].name, needs[i].folder, needs[i].folder);
+	}
+	return 0;
+}
+
 static int take_bundle(struct arguments *a, struct err *e)
 {
 	int r = 0;
@@ -326,7 +357,9 @@ static int take_bundle(struct arguments *a, struct err *e)
 		return err_set(e, -EINVAL, "--html and another format cannot be made at once");
 	if (a->report.html)
 		a->report.format = REPORT_HTML;
-	if (a->from)
+	if (a->verb == VERB_REPORT)
+		r = check_folders(a, e);
+	if (r == 0 && a->from)
 		r = when_parse(a->from, a->report.local, &a->report.from, e);
 	if (r == 0 && a->to)
 		r = when_parse(a->to, a->report.local, &a->report.to, e);

@@ -357,9 +357,21 @@ def damage():
     for args, words in ((["--csv", made], "folder"), (["--csv", work + "/no/where"], "no/where"),
                         (["--gnuplot", work + "/g", "--smooth", "0"], "--smooth"),
                         (["--gnuplot", work + "/g", "--interval", "0s"], "--interval"),
-                        (["--as", "rates", "--csv", work + "/g"], "rate")):
+                        (["--as", "rates", "--csv", work + "/g"], "rate"),
+                        (["--as", "rate"], "--csv=DIR"), (["--as", "raw", "series"], "--csv=DIR"),
+                        (["--interval", "1s"], "--gnuplot=DIR"), (["--smooth", "3"], "--gnuplot=DIR"),
+                        (["--as", "rate", "--gnuplot", work + "/g"], "--csv=DIR"),
+                        (["--smooth=3", "--csv", work + "/g"], "--gnuplot=DIR"), ([made, "--as", "rate"], "--csv=DIR")):
         got = run(made, *args)
         check("%s: refused" % args, got.returncode in (1, 2) and words in got.stderr and not got.stdout, True)
+    check("refused as a slip, nothing made", (got.returncode, os.path.exists(work + "/g")), (2, False))
+    # Where it stays, it waits for the day when files are made.
+    with open(work + "/conf", "w") as f:
+        f.write("[report]\nas = rate\ninterval = 1s\nsmooth = 3\n")
+    words = {"SCOUTFS_TRACE_REPORT_AS": "rate", "SCOUTFS_TRACE_REPORT_INTERVAL": "1s", "SCOUTFS_TRACE_REPORT_SMOOTH": "3"}
+    for name, more, env in (("the file", ["--config", work + "/conf"], {}), ("the environment", [], words)):
+        got = subprocess.run([program, "report", made, "series", *more], env={**os.environ, **env}, capture_output=True, text=True)
+        check("%s may say how files are made" % name, (got.returncode, got.stderr, "Counters" in got.stdout), (4, "", True))
     got = run(made, "--gnuplot", work + "/g", "--interval", "1ms", "--from", "@0", "--to", "@2000")
     check("a recording of 100 s in steps of 1 ms", got.returncode in (0, 4), True)
     got = run(data + "/pcap/none", "series")
