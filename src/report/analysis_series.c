@@ -164,6 +164,15 @@ static void tell_moved(struct series_report *a, struct report_out *out, const st
 		      "smaller, each with 1 added.");
 }
 
+static void note_still(struct table *t, uint64_t still)
+{
+	if (still)
+		table_note(t,
+			   "%" PRIu64 " of these %zu never moved: of each series they come last, "
+			   "and --nonzero leaves them out.",
+			   still, t->row_count);
+}
+
 static void tell_counters(struct series_report *a, struct report_out *out, const struct line *lines,
 			  size_t count)
 {
@@ -181,17 +190,19 @@ static void tell_counters(struct series_report *a, struct report_out *out, const
 		{"wraps", "wrapped", COLUMN_COUNT},
 	};
 	struct table *t = report_table(out, "counters", "Counters", columns, ARRAY_SIZE(columns));
-	uint64_t resets = 0;
+	uint64_t resets = 0, still = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!is_shown(a, lines[i].counter) || !series_is_rising(lines[i].counter))
 			continue;
 		put_counter(t, &lines[i]);
 		resets += lines[i].counter->resets;
+		still += !lines[i].counter->moved;
 	}
 	table_note(t,
 		   "The least and the most are over the time between two samples, the average is "
 		   "over all of them.");
+	note_still(t, still);
 	if (resets)
 		table_note(t, "What fell to less than half began again at 0: then all that it says "
 			      "was counted since.");
@@ -212,10 +223,15 @@ static void tell_gauges(struct series_report *a, struct report_out *out, const s
 	};
 	struct table *t = report_table(out, "gauges", "What there was at each moment", columns,
 				       ARRAY_SIZE(columns));
+	uint64_t still = 0;
 
-	for (size_t i = 0; i < count; i++)
-		if (is_shown(a, lines[i].counter) && !series_is_rising(lines[i].counter))
-			put_gauge(t, &lines[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (!is_shown(a, lines[i].counter) || series_is_rising(lines[i].counter))
+			continue;
+		put_gauge(t, &lines[i]);
+		still += !lines[i].counter->moved;
+	}
+	note_still(t, still);
 }
 
 /* The path that could not be read most often, and why; else one that is too long. */
@@ -236,6 +252,15 @@ static void put_unreadable(struct table *t, const struct series_set *s)
 		table_textf(t, "%s: longer than what is read of it", longest->path);
 	else
 		table_none(t);
+}
+
+static uint64_t shown_counters(const struct series_set *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		n += !s->counters[i].hidden;
+	return n;
 }
 
 static void put_source(struct table *t, const struct series_set *s)
@@ -263,7 +288,7 @@ static void put_source(struct table *t, const struct series_set *s)
 			table_none(t);
 	}
 	table_u64(t, files);
-	table_u64(t, s->count);
+	table_u64(t, shown_counters(s));
 	table_u64(t, s->unreadable);
 	table_u64(t, s->cut);
 	put_unreadable(t, s);
@@ -271,7 +296,17 @@ static void put_source(struct table *t, const struct series_set *s)
 		table_mark(t, ROW_WARNING);
 }
 
-static void tell_sources(struct report_out *out, const struct series_set *sets, size_t count)
+/* Did --counter say which counters are wanted? */
+static bool counters_named(const struct series_report *a)
+{
+	for (size_t i = 0; i < a->options->filter_count; i++)
+		if (a->options->filters[i].kind == FILTER_COUNTER)
+			return true;
+	return false;
+}
+
+static void tell_sources(const struct series_report *a, struct report_out *out,
+			 const struct series_set *sets, size_t count)
 {
 	static const struct column columns[] = {
 		{"series", "series", COLUMN_TEXT},
@@ -293,19 +328,23 @@ static void tell_sources(struct report_out *out, const struct series_set *sets, 
 		report_table(out, "sources", "What was sampled", columns, ARRAY_SIZE(columns));
 
 	for (size_t i = 0; i < count; i++)
-		put_source(t, &sets[i]);
+		if (!counters_named(a) || shown_counters(&sets[i]))
+			put_source(t, &sets[i]);
 	if (!count)
 		table_note(t, "No counters were sampled: see --sample of scoutfs-trace.");
 }
 
 /* ---- the whole ---- */
 
+/* Of each series what moved comes first: of thousands of counters few do. */
 static int by_name(const void *va, const void *vb)
 {
 	const struct line *a = va, *b = vb;
 
 	if (a->set != b->set)
 		return a->set < b->set ? -1 : 1;
+	if (a->counter->moved != b->counter->moved)
+		return a->counter->moved ? -1 : 1;
 	return series_order(a->set, a->counter, b->counter);
 }
 
@@ -376,7 +415,7 @@ static int tell(struct series_report *a, struct report_out *out, struct series_s
 		tell_counters(a, out, lines, line_count);
 		tell_gauges(a, out, lines, line_count);
 	}
-	tell_sources(out, sets, count);
+	tell_sources(a, out, sets, count);
 	note_unmatched(a, out, lines, line_count);
 	for (size_t i = 0; i < count; i++)
 		note_faults(out, &sets[i]);

@@ -239,6 +239,22 @@ def figures():
     check("--counter", [(r["file"] or "", r["counter"]) for r in chosen],
           [("a", "real"), ("a", "rises"), ("b", "real"), ("b", "rises"), ("", "wraps32"),
            ("", "wraps64")])
+    # What was sampled: what was asked for, no more.
+    sampled = lambda *args: [(r["series"], r["counters"]) for r in report("made.tar.zst", *args)["tables"]["sources"]["rows"]]
+    check("what was sampled", sampled(), [("two", 6), ("vmstat", 9)])  # of two files three
+    check("of one series", sampled("--counter", "two:*"), [("two", 6)])
+    check("of one counter", sampled("--counter", "wraps32"), [("vmstat", 1)])
+    check("of both", sampled("--counter", "rises", "--counter", "n*"), [("two", 2), ("vmstat", 2)])
+    check("of none", sampled("--counter", "nosuch"), [])
+    # Of each series what moved comes first, then by name.
+    values = report("made.tar.zst")["tables"]["gauges"]
+    check("what moved comes first", [(r["series"], r["file"], r["counter"]) for r in values["rows"]],
+          [("two", "a", "falls"), ("two", "b", "falls"), ("vmstat", None, "nr_free_pages")])
+    rose = [r["counter"] for r in report("made.tar.zst")["tables"]["counters"]["rows"] if r["series"] == "vmstat"]
+    check("of counters too", rose, sorted(set(VMSTAT) - {"nr_free_pages", "never"}) + ["never"])
+    check("how many did not", [n for n in report("made.tar.zst")["tables"]["counters"]["notes"] if "never moved" in n],
+          ["1 of these 12 never moved: of each series they come last, and --nonzero leaves them out."])
+    check("none is no note", "never moved" in str(report("made.tar.zst", "--nonzero")), False)
 
 
 def real():
