@@ -103,6 +103,7 @@ struct analysis_ops {
 	size_t self_bytes;   /* zeroed memory that the functions get as @self */
 	const struct event_want *wants;
 	size_t want_count;
+	enum counted_in counted_in; /* of its tables, unless they say something else */
 	bool endless; /* a row for each thing that happened: made only when it is named */
 
 	/* Any of these may be NULL; what is not NULL is what has to be read. */

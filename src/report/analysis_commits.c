@@ -689,6 +689,7 @@ const struct analysis_ops analysis_commits = {
 	.title = "Commits",
 	.tables = "transactions server slowest pending budget work",
 	.summary = "how long transactions and the server's commits take",
+	.counted_in = COUNTED_IN_TRACE,
 	.self_bytes = sizeof(struct commits),
 	.wants = wants,
 	.want_count = ARRAY_SIZE(wants),

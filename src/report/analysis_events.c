@@ -374,6 +374,7 @@ const struct analysis_ops analysis_events = {
 	.tables = "events",
 	.summary = "every trace event, line for line as trace-cmd report prints it",
 	.endless = true,
+	.counted_in = COUNTED_IN_TRACE,
 	.self_bytes = sizeof(struct events),
 	.open = open_events,
 	.each_event = each_event,

@@ -391,9 +391,15 @@ static void put_figures(struct table *t, const struct stats *s)
 	}
 }
 
+static enum counted_in source_of(enum seen seen)
+{
+	return seen == SEEN_PACKETS ? COUNTED_IN_PACKETS : COUNTED_IN_TRACE;
+}
+
 static void tell_pair(struct heartbeats *h, struct table *t, const struct pair *p)
 {
 	table_row(t);
+	table_row_counted_in(t, source_of(p->seen));
 	table_text(t, seen_names[p->seen]);
 	put_sender(h, t, p);
 	put_receiver(h, t, p);
@@ -561,6 +567,7 @@ static void put_time(struct table *t, uint64_t ns)
 static void tell_term(struct table *t, const struct term *k)
 {
 	table_row(t);
+	table_row_counted_in(t, source_of(k->seen));
 	table_u64(t, k->term);
 	table_text(t, seen_names[k->seen]);
 	put_time(t, k->request_ns);

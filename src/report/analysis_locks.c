@@ -975,6 +975,7 @@ const struct analysis_ops analysis_locks = {
 	.title = "Locks",
 	.tables = "waiting held waits holds longest_waits locks longest_holds mounts server",
 	.summary = "waits for cluster locks, holders, grants and invalidations",
+	.counted_in = COUNTED_IN_TRACE,
 	.self_bytes = sizeof(struct locks),
 	.wants = wants,
 	.want_count = ARRAY_SIZE(wants),

@@ -28,11 +28,6 @@ struct series {
 	uint32_t *slots; /* [slot_count]; NULL: nothing was counted, or no room */
 };
 
-/* What a source has of the window; .to_ns before .from_ns: nothing. */
-struct cover {
-	uint64_t from_ns, to_ns;
-};
-
 struct rates {
 	const struct recording *rec;
 	struct report_out *out;
@@ -50,24 +45,6 @@ struct rates {
 	struct series all_messages, all_datagrams;
 };
 
-/* Of all the streams of this kind; what has no times of this clock says nothing. */
-static struct cover find_cover(const struct rates *a, enum chunk_stream kind)
-{
-	const struct bundle_stream *streams;
-	size_t count = a->rec->bundle ? bundle_streams(a->rec->bundle, &streams) : 0;
-	struct cover c = {UINT64_MAX, 0};
-
-	for (size_t i = 0; i < count; i++) {
-		if (streams[i].kind != kind || !streams[i].count || streams[i].real_time)
-			continue;
-		c.from_ns = min_of(c.from_ns, streams[i].first_ns);
-		c.to_ns = max_of(c.to_ns, streams[i].last_ns);
-	}
-	if (c.from_ns > c.to_ns)
-		return (struct cover){a->from_ns, a->to_ns};
-	return (struct cover){max_of(c.from_ns, a->from_ns), min_of(c.to_ns, a->to_ns)};
-}
-
 static int open_rates(void *self, const struct recording *rec, const struct analysis_options *o,
 		      struct report_out *out, struct err *e)
 {
@@ -78,8 +55,8 @@ static int open_rates(void *self, const struct recording *rec, const struct anal
 	a->out = out;
 	a->from_ns = max_of(o->from_ns, rec->first_ns);
 	a->to_ns = max_of(min_of(o->to_ns, rec->last_ns), a->from_ns);
-	a->trace = find_cover(a, CHUNK_RING);
-	a->packets = find_cover(a, CHUNK_PACKETS);
+	(void)recording_cover(rec, COUNTED_IN_TRACE, a->from_ns, a->to_ns, &a->trace);
+	(void)recording_cover(rec, COUNTED_IN_PACKETS, a->from_ns, a->to_ns, &a->packets);
 	a->base = recording_tick(rec, a->from_ns);
 	seconds = recording_tick(rec, a->to_ns) - a->base + 1;
 	a->width = (seconds + SLOTS_MAX - 1) / SLOTS_MAX;
@@ -281,9 +258,11 @@ static void note_cover(const struct rates *a, struct table *t, const struct cove
 static void end_table(struct rates *a, struct table *t, const struct series *all, size_t texts,
 		      const struct cover *c)
 {
-	unsigned int source = c == &a->trace ? FEED_TRACE : FEED_PACKETS;
+	bool trace = c == &a->trace;
+	unsigned int source = trace ? FEED_TRACE : FEED_PACKETS;
 	bool left_out = a->rec->feed && a->rec->feed->left_out & 1U << source;
 
+	t->counted_in = trace ? COUNTED_IN_TRACE : COUNTED_IN_PACKETS;
 	table_sort(t, "count", true);
 	if (!all->count) {
 		table_note(t, "%s",

@@ -157,9 +157,15 @@ static const char *measure(enum calls_view view, enum calls_side asker)
 			for (uint8_t command = 0;                          \
 			     (r)->calls.figures[view][side] && command < WIRE_COMMANDS; command++)
 
+static enum counted_in source_of(enum calls_view view)
+{
+	return view == CALLS_PACKETS ? COUNTED_IN_PACKETS : COUNTED_IN_TRACE;
+}
+
 static void row_begin(struct table *t, enum calls_view view, enum calls_side side, uint8_t command)
 {
 	table_row(t);
+	table_row_counted_in(t, source_of(view));
 	table_text(t, view_names[view]);
 	table_text(t, side_names[side]);
 	table_text(t, wire_command_name(command));
@@ -461,6 +467,7 @@ static void tell_conversations(struct rpc *r, struct report_out *out)
 		const struct calls_session *s = &r->calls.sessions[i];
 
 		table_row(t);
+		table_row_counted_in(t, source_of(s->view));
 		table_text(t, view_names[s->view]);
 		if (s->recorder)
 			table_textf(t, "f.%06" PRIx64 ".r.%06" PRIx64, s->fsid >> 40,
@@ -611,6 +618,7 @@ static void tell_differences(struct rpc *r, struct report_out *out)
 		return;
 	t = report_table(out, "differences", "Messages in packets and in trace events", columns,
 			 ARRAY_SIZE(columns));
+	t->counted_in = COUNTED_IN_BOTH;
 	for (enum calls_side from = 0; from < CALLS_SIDES; from++) {
 		for (uint8_t command = 0; command < WIRE_COMMANDS; command++) {
 			for (size_t answer = 0; answer < 2; answer++) {
@@ -649,32 +657,13 @@ static void tell_differences(struct rpc *r, struct report_out *out)
 /* The time that packets and trace events both cover. */
 static void find_both(struct rpc *r, const struct analysis_options *o)
 {
-	const struct bundle_stream *streams, *p;
-	uint64_t first = UINT64_MAX, last = 0, from, to;
-	size_t count;
+	struct cover both;
 
 	r->both_from_ns = 1;
-	if (!r->rec->bundle)
+	if (!recording_cover(r->rec, COUNTED_IN_BOTH, o->from_ns, o->to_ns, &both))
 		return;
-	p = bundle_stream(r->rec->bundle, CHUNK_PACKETS, 0);
-	count = bundle_streams(r->rec->bundle, &streams);
-	for (size_t i = 0; i < count; i++) {
-		if (streams[i].kind != CHUNK_RING || !streams[i].count)
-			continue;
-		first = min_of(first, streams[i].first_ns);
-		last = max_of(last, streams[i].last_ns);
-	}
-	if (!p || !p->count || first == UINT64_MAX)
-		return;
-	from = p->first_ns;
-	to = p->last_ns;
-	if (p->real_time && (!clocks_mono_of_real(&r->rec->clocks, from, first, &from) ||
-			     !clocks_mono_of_real(&r->rec->clocks, to, last, &to)))
-		return;
-	from = max_of(from, first);
-	to = min_of(to, last);
-	r->both_from_ns = max_of(from, o->from_ns);
-	r->both_to_ns = min_of(to, o->to_ns);
+	r->both_from_ns = both.from_ns;
+	r->both_to_ns = both.to_ns;
 }
 
 static int open_rpc(void *self, const struct recording *rec, const struct analysis_options *o,

@@ -327,6 +327,7 @@ static void tell_sources(const struct series_report *a, struct report_out *out,
 	struct table *t =
 		report_table(out, "sources", "What was sampled", columns, ARRAY_SIZE(columns));
 
+	t->counted_in = COUNTED_IN_SERIES;
 	for (size_t i = 0; i < count; i++)
 		if (!counters_named(a) || shown_counters(&sets[i]))
 			put_source(t, &sets[i]);

@@ -32,7 +32,7 @@ struct side {
 	const char *path;
 	struct json_doc *doc;
 	const struct json_value *root;
-	double covered_s;
+	double covered_s[COUNTED_IN_SOURCES];
 };
 
 struct compare {
@@ -84,12 +84,12 @@ static int put_tables(struct compare *c, const struct json_value *a, const struc
 {
 	const struct json_value *v = compare_members(a, "tables", JSON_OBJECT);
 	bool named = table_is_named(c->config, a->key);
-	const struct compare_scale scale = {
-		.covered_s = {c->sides[A].covered_s, c->sides[B].covered_s},
-		.limit = c->config->limit,
-	};
+	struct compare_scale scale = {.limit = c->config->limit};
 	int r = 0;
 
+	for (int side = A; side < SIDES; side++)
+		memcpy(scale.covered_s[side], c->sides[side].covered_s,
+		       sizeof(scale.covered_s[side]));
 	for (; r == 0 && v; v = v->next) {
 		const struct json_value *other = json_get(json_get(b, "tables"), v->key);
 
@@ -141,6 +141,16 @@ static void cell_or_none(struct table *t, const char *s)
 		table_none(t);
 }
 
+static void cell_covered(struct table *t, const struct side *s, enum counted_in source)
+{
+	double ns = s->covered_s[source] * 1e9 + 0.5;
+
+	if (s->covered_s[source] > 0)
+		table_u64(t, ns >= 0x1p63 ? (uint64_t)1 << 63 : (uint64_t)ns);
+	else
+		table_none(t);
+}
+
 static int put_head(struct compare *c, struct err *e)
 {
 	static const struct column columns[] = {
@@ -149,6 +159,8 @@ static int put_head(struct compare *c, struct err *e)
 		{"from_utc", "from", COLUMN_TEXT},
 		{"to_utc", "to", COLUMN_TEXT},
 		{"covered_ns", "covers", COLUMN_DURATION},
+		{"trace_ns", "trace", COLUMN_DURATION},
+		{"packets_ns", "packets", COLUMN_DURATION},
 		{"trigger_utc", "trigger", COLUMN_TEXT},
 	};
 	static const struct analysis_ops ops = {.name = "compare",
@@ -168,14 +180,17 @@ static int put_head(struct compare *c, struct err *e)
 		table_text(t, c->sides[side].path);
 		cell_or_none(t, json_get_str(window, "from_utc", NULL));
 		cell_or_none(t, json_get_str(window, "to_utc", NULL));
-		table_u64(t, (uint64_t)(c->sides[side].covered_s * 1e9));
+		cell_covered(t, &c->sides[side], COUNTED_IN_ANY);
+		cell_covered(t, &c->sides[side], COUNTED_IN_TRACE);
+		cell_covered(t, &c->sides[side], COUNTED_IN_PACKETS);
 		cell_or_none(t, json_get_str(root, "trigger_utc", NULL));
 	}
-	table_note(t, "What was counted is told per second of what each covers. Change: from A to "
-		      "B. What differs most comes first, what one of them lacks last; twice as "
+	table_note(t, "What was counted is told per second of what its source covers: the trace, "
+		      "the packets, or all there is. Change: from A to B. What differs most comes "
+		      "first, what one of them lacks last; twice as "
 		      "much or half of it is marked.");
 	for (int side = A; side < SIDES; side++)
-		if (c->sides[side].covered_s <= 0)
+		if (c->sides[side].covered_s[COUNTED_IN_ANY] <= 0)
 			report_lacks(&out,
 				     "How long %c covers is not known, so what was counted in it "
 				     "is left out.",
@@ -186,10 +201,19 @@ static int put_head(struct compare *c, struct err *e)
 	return r;
 }
 
+/* Of a stretch of time as view_json.c writes it; 0: there is none. */
+static double seconds_of(const struct json_value *v)
+{
+	uint64_t from = json_get_u64(v, "from_monotonic_ns", 0);
+	uint64_t to = json_get_u64(v, "to_monotonic_ns", 0);
+
+	return to > from ? (double)(to - from) / 1e9 : 0;
+}
+
 static int load_side(struct compare *c, int side, const struct compare_json *json, struct err *e)
 {
 	struct side *s = &c->sides[side];
-	uint64_t from, to;
+	const struct json_value *covers;
 	int r;
 
 	s->path = side == A ? c->config->bundle : c->config->other;
@@ -197,9 +221,10 @@ static int load_side(struct compare *c, int side, const struct compare_json *jso
 	if (r < 0)
 		return err_context(e, "what was found in %s", s->path);
 	s->root = json_root(s->doc);
-	from = json_get_u64(json_get(s->root, "window"), "from_monotonic_ns", 0);
-	to = json_get_u64(json_get(s->root, "window"), "to_monotonic_ns", 0);
-	s->covered_s = to > from ? (double)(to - from) / 1e9 : 0;
+	covers = json_get(s->root, "covers");
+	s->covered_s[COUNTED_IN_ANY] = seconds_of(json_get(s->root, "window"));
+	for (size_t i = COUNTED_IN_ANY + 1; i < COUNTED_IN_SOURCES; i++)
+		s->covered_s[i] = seconds_of(json_get(covers, counted_in_names[i]));
 	c->incomplete |= !json_get_bool(s->root, "complete", false);
 	return 0;
 }

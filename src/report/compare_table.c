@@ -7,9 +7,9 @@
  * stranger's bytes. The types of the columns say everything; what tables there are is not known
  * here.
  *
- * Recordings differ in length, so what was counted is told per second of what each covers: counts,
- * bytes, and times that are sums. Rates, shares, and times of single things stay as they are, and
- * so do least and greatest values.
+ * Recordings differ in length, and so do the sources of one, so what was counted is told per second
+ * of what its own source covers in each: counts, bytes, and times that are sums. Rates, shares, and
+ * times of single things stay as they are, and so do least and greatest values.
  *
  * A row is known by its texts; where these do not tell rows apart, by its numbers that are names
  * (pids, ids) too. A table of single happenings has no such names and is not compared.
@@ -53,6 +53,7 @@ struct joined {
 	bool names[COLUMNS_MAX]; /* these make the name of a row */
 	struct named_row *rows[SIDES];
 	size_t counts[SIDES];
+	enum counted_in counted_in[SIDES];
 };
 
 /* The table as it came. */
@@ -373,14 +374,33 @@ static struct column value_column(const struct figure *f, const char *key, const
 	return c;
 }
 
-static bool side_value(const struct compare_scale *c, int side, const struct figure *f,
-		       const struct json_value *row, double *ret)
+/* What a row's counts are from, or else the table's. */
+static enum counted_in counted_in(const struct json_value *row, enum counted_in table)
+{
+	const char *name = json_get_str(row, "counted_in", NULL);
+
+	for (enum counted_in i = COUNTED_IN_ANY + 1; name && i < COUNTED_IN_SOURCES; i++)
+		if (!strcmp(counted_in_names[i], name))
+			return i;
+	return table;
+}
+
+/* A source that the recording does not say it covers is taken to cover all of it. */
+static double covered_s(const struct compare_scale *c, int side, enum counted_in source)
+{
+	double s = c->covered_s[side][source];
+
+	return s > 0 ? s : c->covered_s[side][COUNTED_IN_ANY];
+}
+
+static bool side_value(const struct compare_scale *c, const struct joined *j, int side,
+		       const struct figure *f, const struct json_value *row, double *ret)
 {
 	if (!row || !cell_number(row, f->key, ret))
 		return false;
 	if (!is_sum(f))
 		return true;
-	*ret /= c->covered_s[side];
+	*ret /= covered_s(c, side, counted_in(row, j->counted_in[side]));
 	return isfinite(*ret);
 }
 
@@ -413,8 +433,8 @@ static void pair_list_done(struct pair_list *l)
 	free(l->list);
 }
 
-static void add_pair(const struct compare_scale *c, const struct figure *f, struct pair_list *l,
-		     const struct named_row *a, const struct named_row *b)
+static void add_pair(const struct compare_scale *c, const struct joined *j, const struct figure *f,
+		     struct pair_list *l, const struct named_row *a, const struct named_row *b)
 {
 	struct pair *p = &l->list[l->count];
 	const struct named_row *rows[SIDES] = {a, b};
@@ -425,7 +445,7 @@ static void add_pair(const struct compare_scale *c, const struct figure *f, stru
 			continue;
 		p->rows[side] = rows[side]->row;
 		p->known[side] = rows[side]->still ||
-				 side_value(c, side, f, p->rows[side], &p->values[side]);
+				 side_value(c, j, side, f, p->rows[side], &p->values[side]);
 	}
 	p->difference = fabs((p->known[B] ? p->values[B] : 0) - (p->known[A] ? p->values[A] : 0));
 	l->count += p->known[A] || p->known[B];
@@ -453,11 +473,11 @@ static int pair_rows(const struct compare_scale *c, const struct joined *j, cons
 	if (!in_a || !in_b || !ret->list)
 		return err_nomem(e);
 	for (size_t i = 0; i < j->counts[A]; i++)
-		add_pair(c, f, ret, &j->rows[A][i],
+		add_pair(c, j, f, ret, &j->rows[A][i],
 			 row_named(in_b, j->counts[B], j->rows[A][i].name));
 	for (size_t i = 0; i < j->counts[B]; i++)
 		if (!row_named(in_a, j->counts[A], j->rows[B][i].name))
-			add_pair(c, f, ret, NULL, &j->rows[B][i]);
+			add_pair(c, j, f, ret, NULL, &j->rows[B][i]);
 	qsort(ret->list, ret->count, sizeof(*ret->list), by_difference);
 	return 0;
 }
@@ -551,6 +571,8 @@ int compare_tables(const struct compare_scale *c, const struct json_value *const
 	int r;
 
 	parse_columns(tables[A], &j);
+	for (int side = A; side < SIDES; side++)
+		j.counted_in[side] = counted_in(tables[side], COUNTED_IN_ANY);
 	r = find_names(&j, tables, e);
 	if (r == 0 && named)
 		report_note(out,

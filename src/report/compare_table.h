@@ -5,13 +5,16 @@
 
 #include "base/json.h"
 
+#include "table.h"
+
 enum { A, B, SIDES };
 
 struct report_out;
 
 struct compare_scale {
-	double covered_s[SIDES]; /* seconds; 0: not known */
-	uint64_t limit;		 /* rows; 0: all */
+	/* Seconds; of ANY all that is looked at. 0: not known. */
+	double covered_s[SIDES][COUNTED_IN_SOURCES];
+	uint64_t limit; /* rows; 0: all */
 };
 
 int compare_tables(const struct compare_scale *c, const struct json_value *const tables[SIDES],

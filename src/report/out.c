@@ -92,6 +92,7 @@ struct table *report_table(struct report_out *out, const char *name, const char 
 		return &nothing;
 	}
 	table_init(t, name, title, columns, count);
+	t->counted_in = out->ops->counted_in;
 	out->tables[out->count++] = t;
 	return t;
 }

@@ -195,6 +195,65 @@ static void read_span(struct recording *r)
 		r->trigger_ns = r->last_ns;
 }
 
+/* Of all streams of this kind: a CPU that had nothing to say was listened to. */
+static bool cover_of(const struct recording *r, enum chunk_stream kind, struct cover *ret)
+{
+	const struct bundle_stream *s;
+	size_t count = r->bundle ? bundle_streams(r->bundle, &s) : 0;
+
+	*ret = (struct cover){UINT64_MAX, 0};
+	for (size_t i = 0; i < count; i++) {
+		uint64_t first = s[i].first_ns, last = s[i].last_ns;
+
+		if (s[i].kind != kind || !s[i].count ||
+		    (s[i].real_time &&
+		     (!clocks_mono_of_real(&r->clocks, first, r->trigger_ns, &first) ||
+		      !clocks_mono_of_real(&r->clocks, last, r->trigger_ns, &last))))
+			continue;
+		ret->from_ns = min_of(ret->from_ns, first);
+		ret->to_ns = max_of(ret->to_ns, last);
+	}
+	return ret->from_ns <= ret->to_ns;
+}
+
+static void cut_cover(struct cover *c, uint64_t from_ns, uint64_t to_ns)
+{
+	c->from_ns = max_of(c->from_ns, from_ns);
+	c->to_ns = min_of(c->to_ns, to_ns);
+}
+
+/**
+ * recording_cover() - from the first to the last that a source has, of what is looked at
+ * @from_ns, @to_ns: that
+ *
+ * Before and behind it nothing can be known. The kernel log is not asked for: it has few lines, and
+ * silence is no sign that nobody listened.
+ *
+ * Return: true; false, and *@ret is all that is looked at, when the source has nothing with a time
+ * of this clock.
+ */
+bool recording_cover(const struct recording *r, enum counted_in source, uint64_t from_ns,
+		     uint64_t to_ns, struct cover *ret)
+{
+	static const enum chunk_stream kinds[COUNTED_IN_SOURCES] = {
+		[COUNTED_IN_TRACE] = CHUNK_RING,
+		[COUNTED_IN_PACKETS] = CHUNK_PACKETS,
+		[COUNTED_IN_BOTH] = CHUNK_PACKETS,
+		[COUNTED_IN_SERIES] = CHUNK_SERIES,
+	};
+	struct cover found, ring;
+	bool known = source != COUNTED_IN_ANY && cover_of(r, kinds[source], &found);
+
+	if (known && source == COUNTED_IN_BOTH) {
+		known = cover_of(r, CHUNK_RING, &ring);
+		cut_cover(&found, ring.from_ns, ring.to_ns);
+	}
+	*ret = known ? found : (struct cover){r->first_ns, r->last_ns};
+	/* A stamp of nonsense is not the end. */
+	cut_cover(ret, max_of(from_ns, r->first_ns), min_of(to_ns, r->last_ns));
+	return known;
+}
+
 /** recording_tick_ns() - when a whole second began; false: it cannot be one of a recording */
 bool recording_tick_ns(const struct recording *r, uint64_t tick, uint64_t *ret_ns)
 {

@@ -13,6 +13,7 @@
 #include "bundle.h"
 #include "clocks.h"
 #include "context_index.h"
+#include "table.h"
 
 struct comm {
 	uint32_t pid;
@@ -21,7 +22,6 @@ struct comm {
 };
 
 struct feed_result; /* feed.h */
-struct table;
 
 struct recording {
 	const struct bundle *bundle;
@@ -63,6 +63,9 @@ struct recording {
 	struct wire_addr server;
 };
 
+/* What a source has of a window; false: nothing, or it has no times of this clock. */
+bool recording_cover(const struct recording *r, enum counted_in source, uint64_t from_ns,
+		     uint64_t to_ns, struct cover *ret);
 int recording_open(const struct bundle *b, struct recording *ret, struct err *e);
 /* The whole second that a moment is in, and when it began; the first one began before 0. */
 static inline uint64_t recording_tick(const struct recording *r, uint64_t ns)

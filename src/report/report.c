@@ -318,6 +318,14 @@ static int resolve_window(struct run *run, struct err *e)
 	return r;
 }
 
+static void find_covers(const struct run *run, struct cover covers[COUNTED_IN_SOURCES])
+{
+	for (enum counted_in i = COUNTED_IN_ANY + 1; i < COUNTED_IN_SOURCES; i++)
+		if (!recording_cover(&run->recording, i, run->options.from_ns, run->options.to_ns,
+				     &covers[i]))
+			covers[i] = (struct cover){0};
+}
+
 static void begin_document(struct run *run)
 {
 	const struct report_config *c = run->config;
@@ -341,6 +349,7 @@ static void begin_document(struct run *run)
 	for (size_t i = 0; i < run->wish_count; i++)
 		if (!run->wishes[i].left_out)
 			run->names[settings.report_count++] = run->wishes[i].ops->name;
+	find_covers(run, settings.covers);
 	view_begin(&run->document.view, &settings, &run->document.text);
 }
 

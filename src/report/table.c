@@ -18,6 +18,13 @@
 
 #define BLOCK_BYTES (64 * KIB)
 
+const char *const counted_in_names[COUNTED_IN_SOURCES] = {
+	[COUNTED_IN_TRACE] = "trace",
+	[COUNTED_IN_PACKETS] = "packets",
+	[COUNTED_IN_BOTH] = "trace_and_packets",
+	[COUNTED_IN_SERIES] = "series",
+};
+
 struct table_block {
 	struct table_block *next;
 	size_t used, size;
@@ -186,8 +193,10 @@ static struct table_row *new_row(struct table *t)
 	if (t->failed || !spend(t, bytes + sizeof(row)))
 		return NULL;
 	row = take(t, &t->blocks, bytes);
-	if (row)
+	if (row) {
 		memset(row, 0, bytes);
+		row->counted_in = t->counted_in;
+	}
 	return row;
 }
 
@@ -241,6 +250,14 @@ void table_mark(struct table *t, enum row_mark mark)
 {
 	if (t->current)
 		t->current->mark = mark;
+}
+
+/** table_row_counted_in() - where the current row's counts are from, if not where the table's are
+ */
+void table_row_counted_in(struct table *t, enum counted_in source)
+{
+	if (t->current)
+		t->current->counted_in = source;
 }
 
 /* The current row's next cell, which takes the member of the union that @kind stands for; NULL when

@@ -56,6 +56,22 @@ struct column {
 			       type's own */
 };
 
+/* What the time is of that counts are divided by when recordings are compared. */
+enum counted_in {
+	COUNTED_IN_ANY, /* several sources, or it is no count of what happened: all of the window */
+	COUNTED_IN_TRACE,
+	COUNTED_IN_PACKETS,
+	COUNTED_IN_BOTH, /* only where there are both of them */
+	COUNTED_IN_SERIES,
+	COUNTED_IN_SOURCES
+};
+extern const char *const counted_in_names[COUNTED_IN_SOURCES]; /* for programs; ANY has none */
+
+/* A time that is covered; .to_ns not behind .from_ns: nothing is. */
+struct cover {
+	uint64_t from_ns, to_ns;
+};
+
 enum row_mark { ROW_PLAIN, ROW_GOOD, ROW_WARNING, ROW_BAD }; /* colours, where there are any */
 
 struct cell {
@@ -75,6 +91,7 @@ struct cell {
 struct table_row {
 	size_t number; /* as it was added */
 	enum row_mark mark;
+	enum counted_in counted_in;
 	struct cell cells[]; /* one for each column */
 };
 
@@ -89,9 +106,10 @@ struct table {
 	struct table_row *total; /* the line below; NULL: none */
 	const char **notes;	 /* sentences under the table */
 	size_t note_count;
-	uint64_t left_out;   /* rows that table_top() or the limit took away */
-	uint64_t rows_shown; /* in all, of a table whose rows are shown as they come */
-	bool overflowed;     /* rows were left out because of the limit */
+	enum counted_in counted_in; /* of its rows, unless they say something else */
+	uint64_t left_out;	    /* rows that table_top() or the limit took away */
+	uint64_t rows_shown;	    /* in all, of a table whose rows are shown as they come */
+	bool overflowed;	    /* rows were left out because of the limit */
 	bool failed;
 
 	/* the module's own */
@@ -112,6 +130,7 @@ bool table_ok(const struct table *t);
 void table_row(struct table *t);
 void table_total(struct table *t);
 void table_mark(struct table *t, enum row_mark mark);
+void table_row_counted_in(struct table *t, enum counted_in source);
 void table_text(struct table *t, const char *s);
 void table_text_n(struct table *t, const char *s, size_t n);
 void table_textf(struct table *t, const char *fmt, ...) PRINTF(2, 3);

@@ -37,7 +37,8 @@ struct view_settings {
 	bool color;
 	unsigned int columns; /* of the terminal; 0: lines may be of any length */
 	struct view_clock clock;
-	uint64_t from_ns, to_ns; /* JSON: what is covered; both 0: not known */
+	uint64_t from_ns, to_ns;		 /* JSON: what is covered; both 0: not known */
+	struct cover covers[COUNTED_IN_SOURCES]; /* JSON: by which source; none of ANY */
 	/* HTML: for the list of contents, and what is known to be true of the whole document when
 	 * its first report ends: @notes's notes. Borrowed until view_end(). */
 	const char *title; /* of the window; NULL: none */

@@ -3,8 +3,9 @@
  * Tables as one JSON object for programs, a row on each line:
  *
  *	{"reports": {NAME: {"title": ..., "tables": {NAME: TABLE}, "complete": ..., "notes":
- *[...]}}, "trigger_monotonic_ns": ...} TABLE: {"title", "columns": [{"key", "title", "type"}],
- *"rows": [{KEY: VALUE}], "total": {KEY: VALUE}, "left_out": ..., "notes": [...]}
+ *[...]}}, "covers": {SOURCE: ...}, "trigger_monotonic_ns": ...} TABLE: {"title", "columns":
+ *[{"key", "title", "type"}], "counted_in": SOURCE, "rows": [{KEY: VALUE}], "total": {KEY: VALUE},
+ *"left_out": ..., "notes": [...]}
  *
  * Called through view.c. Numbers are raw, an empty cell is null, an identifier that people write in
  * hexadecimal is a string (a double would not hold it), a moment is two members, KEY_ns
@@ -61,6 +62,8 @@ static void head(struct view *v, const struct table *t)
 		json_object_end(w);
 	}
 	json_array_end(w);
+	if (t->counted_in)
+		json_kv_str(w, "counted_in", counted_in_names[t->counted_in]);
 	json_key(w, "rows");
 	json_array(w);
 }
@@ -138,6 +141,8 @@ static void put_row(struct view *v, const struct table *t, const struct table_ro
 		if (column->type == COLUMN_TIME)
 			put_time(v, column, c);
 	}
+	if (row->counted_in != t->counted_in)
+		json_kv_str(w, "counted_in", counted_in_names[row->counted_in]);
 	json_object_end(w);
 }
 
@@ -195,17 +200,37 @@ static void put_moment(struct view *v, const char *name, uint64_t mono_ns)
 	v->out->failed |= !text_ok(&key) || !text_ok(&utc);
 }
 
-/* What the reports cover, with rates and counts in mind. */
+static void put_stretch(struct view *v, const char *key, uint64_t from_ns, uint64_t to_ns)
+{
+	if (to_ns <= from_ns)
+		return;
+	json_key(&v->json, key);
+	json_object(&v->json);
+	put_moment(v, "from", from_ns);
+	put_moment(v, "to", to_ns);
+	json_object_end(&v->json);
+}
+
+static bool covers_any(const struct view_settings *s)
+{
+	for (size_t i = COUNTED_IN_ANY + 1; i < COUNTED_IN_SOURCES; i++)
+		if (s->covers[i].to_ns > s->covers[i].from_ns)
+			return true;
+	return false;
+}
+
+/* What the reports cover, and what of it each source does, with rates and counts in mind. */
 static void put_window(struct view *v)
 {
 	const struct view_settings *s = &v->settings;
 
-	if (s->to_ns <= s->from_ns)
+	put_stretch(v, "window", s->from_ns, s->to_ns);
+	if (!covers_any(s))
 		return;
-	json_key(&v->json, "window");
+	json_key(&v->json, "covers");
 	json_object(&v->json);
-	put_moment(v, "from", s->from_ns);
-	put_moment(v, "to", s->to_ns);
+	for (size_t i = COUNTED_IN_ANY + 1; i < COUNTED_IN_SOURCES; i++)
+		put_stretch(v, counted_in_names[i], s->covers[i].from_ns, s->covers[i].to_ns);
 	json_object_end(&v->json);
 }
 

@@ -10,6 +10,8 @@ import csv
 import io
 import json
 import os
+import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -84,6 +86,22 @@ def series(path, name, samples):
     return ["--series", f"{name}={path}"]
 
 
+def trace_of(work):
+    """A real trace, as trace-cmd tells it: what raw_bundle takes, the first stamp and the last, events by name. Or None."""
+    if not shutil.which("zstd") or not shutil.which("trace-cmd"):
+        return None
+    file, names, stamps = work + "/trace.dat", {}, []
+    real = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "real", "fence-client-v6.dat.zst")
+    subprocess.run(["zstd", "-dqf", real, "-o", file], check=True)
+    for line in subprocess.run(["trace-cmd", "report", "-t", "-i", file], capture_output=True, text=True, check=True).stdout.split("\n"):
+        found = re.match(r" .*\[\d+\] +(\d+)\.(\d{9}): ([a-z0-9_]+): ", line)
+        if found:
+            stamps.append(int(found[1]) * 10**9 + int(found[2]))
+            names[found[3]] = names.get(found[3], 0) + 1
+    # The trace begins a second later than the packets.
+    return ["--trace", file, "--trace-minus-mono", str(stamps[0] - 10**12 - 10**9)], max(stamps) - min(stamps), names
+
+
 def counters(work, ports, rid, mounts, still):
     """Eleven samples: each connection sends 100 bytes a second, each mount counts 5; `idle` stands still, or rises by 3."""
     tcp = [[("tcp_info", "".join(f"10.0.0.2:5000 10.0.0.1:{p} bytes_sent={7 * p + 100 * i} rtt_us={p}\n" for p in ports))] for i in range(11)]
@@ -118,6 +136,10 @@ def tables(*words):
 def row(table, **names):
     found = [r for r in table["rows"] if all(r[k] == v for k, v in names.items())]
     return found[0] if len(found) == 1 else found
+
+
+def keys(table):
+    return [c["key"] for c in table["columns"] if c["type"] == "text"]
 
 
 def near(a, b):
@@ -187,6 +209,46 @@ with tempfile.TemporaryDirectory() as work:
     t = tables(d, c, "series")
     check("so the other way round", is_row(row(t["series.counters_avg_per_s"], counter="idle"), 3, 0, -100, 0) and
           not row(t["series.gauges_avg"], counter="idle"), t)
+
+    # Each count is divided by the time of its own source, however long the others are.
+    long, short = (series(f"{work}/{n}.txt", "own", [[("/srv/own", f"n {2 * i}\n")] for i in range(n)]) for n in (41, 3))
+    e = bundle(work, "e", 10, [(5, 10, MS, 0), (18, 20, MS, 4)], long)
+    f = bundle(work, "f", 5, [(5, 20, MS, 0), (18, 10, MS, 1)], short)
+    t = tables(e, f)
+    head = t["compare.recordings"]["rows"]
+    check("40 s of counters, 10 s of packets: both are told",
+          [(r["covered_ns"], r["trace_ns"], r["packets_ns"]) for r in head] == [(40 * 10**9, None, 10**10), (5 * 10**9, None, 5 * 10**9)], head)
+    check("20 in 10 s of packets are 2 a second", is_row(row(t["rpc.latency_count"], command="STATFS"), 2, 2, 0, 1), t["rpc.latency_count"])
+    check("as the rates have it", is_row(row(t["rates.messages_avg_per_s"], message="STATFS", kind="request"), 2, 2, 0, 1), t)
+    check("4 failures in 10 s, 1 in 5 s", is_row(row(t["rpc.errors_count"], command="STATFS"), 0.4, 0.2, -50, 0.5), t["rpc.errors_count"])
+    t = tables(e, f, "rates.messages", "heartbeats")
+    check("named, the count and the rate agree", is_row(row(t["rates.messages_count"], message="GET_ROOTS", kind="response"), 1, 4, 300, 4), t)
+    t = tables(e, f, "series.sources")["series.sources_samples"]
+    check("41 samples in 40 s, 3 in 2 s", is_row(row(t, series="own"), 41 / 40, 3 / 2, 1900 / 41, 60 / 41), t)
+
+    # A trace of some 30 s, with 60 s of packets and with 20 s of them.
+    made = trace_of(work)
+    if made:
+        trace, trace_ns, names = made
+        g = bundle(work, "g", 60, [(18, 120, MS, 0)], trace)
+        h = bundle(work, "h", 20, [(18, 20, MS, 0)], trace)
+        found = [{f"{r}.{n}": v for r, all in json.loads(report(x, "rpc", "locks", "--json", "--limit", "0").stdout)["reports"].items()
+                  for n, v in all["tables"].items()} for x in (g, h)]
+        done = report(g, h, "rates.events", "rpc.latency", "rpc.commands", "locks.waits", "--json", "--limit", "0")
+        check("a trace and packets: nothing is missing", done.returncode == 0, done.stderr)
+        t = {f"{r}.{n}": v for r, all in json.loads(done.stdout)["reports"].items() for n, v in all["tables"].items()}
+        head = t["compare.recordings"]["rows"]
+        check("what each source covers", [(r["trace_ns"], r["packets_ns"]) for r in head] == [(trace_ns, 60 * 10**9), (trace_ns, 20 * 10**9)], head)
+        check("and all", [r["covered_ns"] for r in head] == [60 * 10**9, 10**9 + trace_ns], head)
+        sends = names["scoutfs_net_send_message"] / (trace_ns / 1e9)
+        check("events, by the trace's time", is_row(row(t["rates.events_count"], event="scoutfs:scoutfs_net_send_message"), sends, sends, 0, 1), t)
+        packets = row(t["rpc.latency_count"], seen="packets", command="STATFS")
+        check("packets, by theirs", is_row(packets, 2, 1, -50, 0.5), packets)
+        for name, figure, seen in (("rpc.latency", "count", "client"), ("rpc.commands", "sent", "server"), ("locks.waits", "acquired", None)):
+            rows = [r for r in found[0][name]["rows"] if r.get(seen and "seen") == seen and r[figure]]
+            want = {tuple(r[k] for k in keys(found[0][name])): r[figure] / (trace_ns / 1e9) for r in rows}
+            got = {tuple(r[k] for k in keys(found[0][name])): r for r in t[f"{name}_{figure}"]["rows"] if r.get(seen and "seen") == seen}
+            check(f"{name}: {figure} by the trace's time", want and all(k in got and is_row(got[k], v, v, 0, 1) for k, v in want.items()), (want, got))
 
     # Views.
     done = report(a, b, "--limit", "1")

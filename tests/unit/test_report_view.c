@@ -161,6 +161,46 @@ static void json_is_raw(void)
 		  "]}\n");
 }
 
+/* What counts are divided by: a source for the table, another one for a row. */
+static void json_says_where_counts_are_from(void)
+{
+	static const struct column columns[] = {{"count", "count", COLUMN_COUNT}};
+	struct view_settings s = settings(REPORT_JSON, 0);
+
+	table_done(&t);
+	table_init(&t, "all", "All", columns, 1);
+	t.counted_in = COUNTED_IN_TRACE;
+	table_row(&t);
+	table_u64(&t, 1);
+	table_row(&t);
+	table_row_counted_in(&t, COUNTED_IN_PACKETS);
+	table_u64(&t, 2);
+	s.from_ns = 99 * NSEC_PER_SEC;
+	s.to_ns = 102 * NSEC_PER_SEC;
+	s.covers[COUNTED_IN_PACKETS] = (struct cover){s.from_ns, s.from_ns + NSEC_PER_SEC};
+	s.covers[COUNTED_IN_TRACE] = (struct cover){s.to_ns, s.to_ns}; /* one record: no time */
+	CHECK_STR(show(&s),
+		  "{\"reports\":{\n"
+		  "\"test\":{\"title\":\"A report\",\"tables\":{\n"
+		  "\"all\":{\"title\":\"All\",\"columns\":["
+		  "{\"key\":\"count\",\"title\":\"count\",\"type\":\"count\"}],"
+		  "\"counted_in\":\"trace\",\"rows\":[\n"
+		  "{\"count\":1}\n"
+		  ",{\"count\":2,\"counted_in\":\"packets\"}],"
+		  "\"left_out\":0,\"notes\":[]}},\"complete\":true,\"notes\":[]}\n"
+		  "},\"window\":{\"from_monotonic_ns\":99000000000,"
+		  "\"from_utc\":\"2026-11-20T09:59:59.000000000Z\","
+		  "\"to_monotonic_ns\":102000000000,"
+		  "\"to_utc\":\"2026-11-20T10:00:02.000000000Z\"},"
+		  "\"covers\":{\"packets\":{\"from_monotonic_ns\":99000000000,"
+		  "\"from_utc\":\"2026-11-20T09:59:59.000000000Z\","
+		  "\"to_monotonic_ns\":100000000000,"
+		  "\"to_utc\":\"2026-11-20T10:00:00.000000000Z\"}},"
+		  "\"trigger_monotonic_ns\":100000000000,"
+		  "\"trigger_utc\":\"2026-11-20T10:00:00.000000000Z\",\"complete\":true,\"notes\":["
+		  "]}\n");
+}
+
 /* Durations. */
 
 static const char *one_duration(uint64_t ns)
@@ -643,6 +683,7 @@ int main(int argc, char **argv)
 		TEST(text_shows_every_type),
 		TEST(csv_is_raw),
 		TEST(json_is_raw),
+		TEST(json_says_where_counts_are_from),
 		TEST(durations_are_in_the_unit_of_their_size),
 		TEST(times_are_of_the_day_and_from_the_trigger),
 		TEST(what_is_just_before_the_trigger_is_told_before_it),
