@@ -153,6 +153,7 @@ static void check_heartbeats(const struct report_out *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
+	static const struct analysis_options options = {.limit = 20, .to_ns = UINT64_MAX};
 	const struct analysis_ops *const ops[] = {&analysis_verdict, &analysis_heartbeats};
 	struct input in = {bytes, n};
 	struct report_document document = {0};
@@ -171,10 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	for (int i = 0; i < 2; i++) {
 		selves[i] = calloc(1, ops[i]->self_bytes);
 		out_begin(&outs[i], &document, ops[i], NULL, 0);
-		MUST(selves[i] &&
-		     ops[i]->open(selves[i], &rec,
-				  &(struct analysis_options){.limit = 20, .to_ns = UINT64_MAX},
-				  &outs[i], NULL) == 0);
+		MUST(selves[i] && ops[i]->open(selves[i], &rec, &options, &outs[i], NULL) == 0);
 	}
 	feed_rows(&in, selves);
 	for (int i = 0; i < 2; i++) {
