@@ -63,8 +63,14 @@ static void open_standard_streams(void)
 
 static void print_warnings(const struct arguments *a)
 {
-	for (const char *s = text_c(&a->warnings); *s; s += strcspn(s, "\n") + 1)
-		log_warning("%.*s", (int)strcspn(s, "\n"), s);
+	const char *s = a->warnings.s;
+
+	while (s && *s) {
+		size_t n = strcspn(s, "\n");
+
+		log_warning("%.*s", (int)n, s);
+		s += n + 1;
+	}
 }
 
 static void print_error(const struct arguments *a, int status, const struct err *e)
