@@ -851,8 +851,10 @@ static int finish_once(const struct finish_config *c, bool verify, struct record
 	if (r == 0)
 		r = name_bundle(&f, ret, e);
 	/* Nobody is told of a bundle that is not there. */
-	if (r < 0)
+	if (r < 0) {
 		ret->bundle[0] = '\0';
+		text_free(&ret->json);
+	}
 	return r;
 }
 
