@@ -201,7 +201,8 @@ def sim():
                              "tcp portrange %d-%d" % (port, port + 9)], stderr=subprocess.PIPE, text=True)
     while "listening" not in dump.stderr.readline():
         pass
-    scenario = "port %d; rate %d; run %ds" % (port, rate, seconds)
+    # Silence before the end: what was sent is on the wire, and not in a queue that goes with its connection.
+    scenario = "port %d; rate %d; run %ds; rate 0; run 300ms" % (port, rate, seconds)
     said = subprocess.run([argument, "-c", scenario], check=True, capture_output=True, text=True).stdout
     counts = {m[1]: int(m[2]) for m in re.finditer(r"^count (\S+) (\d+)$", said, re.M)}
     # Until all of it is in the file.

@@ -86,8 +86,13 @@ def made_up():
 
 
 def bundle(name, *args):
-    out = subprocess.run([raw_bundle, "--output", work, "--real-minus-mono", str(REAL), *args], check=True,
-                         capture_output=True, text=True).stdout.strip()
+    # In a folder of its own: bundles of the same name may lie in the other.
+    one = os.path.join(work, "one")
+    os.makedirs(one, exist_ok=True)
+    made = subprocess.run([raw_bundle, "--output", one, "--real-minus-mono", str(REAL), *args], capture_output=True, text=True)
+    if made.returncode:
+        sys.exit("raw_bundle: " + made.stderr)
+    out = made.stdout.strip()
     os.rename(out, os.path.join(work, name + ".tar.zst"))
 
 
@@ -112,9 +117,9 @@ def make():
         subprocess.run("zstd -dqc %s/counters/%s.tar.zst | tar -C %s -x" % (data, name, work), shell=True, check=True)
     args = made_up()
     bundle("made", *args, "--trigger", "x=x", "--trigger-at", str(TRIGGER), "--keep")
-    for name in os.listdir(work):
+    for name in os.listdir(os.path.join(work, "one")):
         if name.startswith("session."):
-            os.rename(os.path.join(work, name), os.path.join(work, "session"))
+            os.rename(os.path.join(work, "one", name), os.path.join(work, "session"))
     real = [(ns, [("/sys/fs/scoutfs/%s/counters/" % m, "".join("%s %d\n" % kv for kv in c.items()))
                   for m, c in mounts.items()]) for ns, mounts in real_samples()]
     proc = {"stat": "stat", "vmstat": "vmstat", "meminfo": "meminfo", "slabinfo": "slabinfo", "interrupts": "interrupts",

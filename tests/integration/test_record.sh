@@ -21,8 +21,8 @@ print(r - (a + b) // 2)'
 date_before=$(date +%s%N)
 ok "the recorder arms before the server is there" record --no-trigger reconnect-timeout --no-trigger quorum-dead \
 	--log-facility any --interface lo
-# Nobody talks while the client is lost: what the server has sent is on the wire, and not in a queue that the end takes with it.
-sim_start --kmsg "nodes 3; rate 400; reconnect 500ms; reclaim 100ms; run 1s; rate 0; run 200ms; fence; rate 400; run 500ms; storm 20000 1s; run 300ms" >&2
+# Nobody talks while the client is lost, or at the end: what the server has sent is on the wire, and not in a queue that the end takes with it.
+sim_start --kmsg "nodes 3; rate 400; reconnect 500ms; reclaim 100ms; run 1s; rate 0; run 200ms; fence; rate 400; run 500ms; storm 20000 1s; rate 0; run 300ms" >&2
 sim_wait
 ok "SIGTERM ends it" recorder_signal TERM
 date_after=$(date +%s%N)
