@@ -531,7 +531,7 @@ static void tell_longest(struct commits *a)
 		{"from_ns", "began", COLUMN_TIME},
 		{"what", "what", COLUMN_TEXT},
 		{"rid", "mount (rid)", COLUMN_HEX},
-		{"dirty_bytes", "dirty", COLUMN_BYTES},
+		{"dirty_bytes", "dirty", COLUMN_BYTES, .use = USE_LEVEL},
 	};
 	struct table *t = report_table(a->out, "slowest", "The slowest commits", columns,
 				       ARRAY_SIZE(columns));

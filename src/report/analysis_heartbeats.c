@@ -587,7 +587,7 @@ static void tell_term(struct table *t, const struct term *k)
 static void tell_terms(struct heartbeats *h, struct report_out *out)
 {
 	static const struct column columns[] = {
-		{"term", "term", COLUMN_COUNT},
+		{"term", "term", COLUMN_COUNT, .use = USE_LABEL},
 		{"source", "seen", COLUMN_TEXT},
 		{"request_ns", "vote asked", COLUMN_TIME},
 		{"asked_by", "by", COLUMN_TEXT},

@@ -884,7 +884,7 @@ static void tell_held(struct locks *a)
 		{"lock", "lock (start)", COLUMN_TEXT},
 		{"mode", "mode", COLUMN_TEXT},
 		{"rid", "mount (rid)", COLUMN_HEX},
-		{"waiters", "wait for it", COLUMN_COUNT},
+		{"waiters", "wait for it", COLUMN_COUNT, .use = USE_LEVEL},
 	};
 	struct table *t =
 		report_table(a->out, "held", "Still held at the end", columns, ARRAY_SIZE(columns));

@@ -84,7 +84,8 @@ static int put_tables(struct compare *c, const struct json_value *a, const struc
 {
 	const struct json_value *v = compare_members(a, "tables", JSON_OBJECT);
 	bool named = table_is_named(c->config, a->key);
-	struct compare_scale scale = {.limit = c->config->limit};
+	struct compare_scale scale = {.limit = c->config->limit,
+				      .by_factor = !strcmp(a->key, "series")};
 	int r = 0;
 
 	for (int side = A; side < SIDES; side++)
@@ -119,7 +120,9 @@ static int put_report(struct compare *c, const struct json_value *a, struct err 
 	if (!strcmp(a->key, "series"))
 		report_note(&out, "Connections are told by their end, mounts without their rid, "
 				  "processes without their pid: of counters this is the sum of "
-				  "all, of what there was at each moment the mean.");
+				  "all, of what there was at each moment the mean. What differs "
+				  "by the greatest factor comes first, 1 being added to both, "
+				  "since these are bytes, times and numbers of all kinds.");
 	if (r == 0 && b && !out.count)
 		report_note(&out, "The report '%s' has no figures to be put side by side.", a->key);
 	if (!json_get_bool(a, "complete", false) || (b && !json_get_bool(b, "complete", false)))
@@ -186,7 +189,8 @@ static int put_head(struct compare *c, struct err *e)
 		cell_or_none(t, json_get_str(root, "trigger_utc", NULL));
 	}
 	table_note(t, "What was counted is told per second of what its source covers: the trace, "
-		      "the packets, or all there is. Change: from A to B. What differs most comes "
+		      "the packets, the series, or all there is. Change: from A to B. What differs "
+		      "most comes "
 		      "first, what one of them lacks last; twice as "
 		      "much or half of it is marked.");
 	for (int side = A; side < SIDES; side++)

@@ -38,6 +38,7 @@ static const char *const type_names[] = {
 struct figure {
 	const char *key, *title, *unit;
 	enum column_type type;
+	enum column_use use;
 };
 
 /* One row of one side. */
@@ -80,13 +81,24 @@ static const char *plain_unit(const char *unit)
 	return unit;
 }
 
+static enum column_use parse_use(const struct json_value *v)
+{
+	const char *name = json_get_str(v, "use", "");
+
+	for (enum column_use i = USE_TYPE + 1; i < COLUMN_USES; i++)
+		if (!strcmp(column_use_names[i], name))
+			return i;
+	return USE_TYPE;
+}
+
 static bool parse_column(const struct json_value *v, struct figure *ret)
 {
 	const char *type = json_get_str(v, "type", "");
 
 	*ret = (struct figure){.key = json_get_str(v, "key", NULL),
 			       .title = json_get_str(v, "title", ""),
-			       .unit = plain_unit(json_get_str(v, "unit", NULL))};
+			       .unit = plain_unit(json_get_str(v, "unit", NULL)),
+			       .use = parse_use(v)};
 	for (size_t i = 0; i < ARRAY_SIZE(type_names); i++) {
 		if (type_names[i] && !strcmp(type_names[i], type)) {
 			ret->type = (enum column_type)i;
@@ -340,6 +352,8 @@ static bool is_extreme(const struct figure *f)
 /* What grows with the length of a recording. */
 static bool is_sum(const struct figure *f)
 {
+	if (f->use == USE_LEVEL)
+		return false;
 	if (f->type == COLUMN_COUNT || f->type == COLUMN_BYTES)
 		return !is_extreme(f);
 	return f->type == COLUMN_DURATION && strstr(f->key, "sum_");
@@ -347,6 +361,8 @@ static bool is_sum(const struct figure *f)
 
 static bool is_figure(const struct figure *f)
 {
+	if (f->use == USE_LABEL)
+		return false;
 	return f->type == COLUMN_COUNT || f->type == COLUMN_REAL || f->type == COLUMN_RATE ||
 	       f->type == COLUMN_PERCENT || f->type == COLUMN_DURATION || f->type == COLUMN_BYTES;
 }
@@ -433,6 +449,18 @@ static void pair_list_done(struct pair_list *l)
 	free(l->list);
 }
 
+/* How much @a and @b differ; by factor as series_near_factor() has it. */
+static double difference_of(const struct compare_scale *c, double a, double b)
+{
+	double x = fabs(a) + 1, y = fabs(b) + 1;
+
+	if (!c->by_factor)
+		return fabs(b - a);
+	if ((a < 0) != (b < 0))
+		return x * y;
+	return x > y ? x / y : y / x;
+}
+
 static void add_pair(const struct compare_scale *c, const struct joined *j, const struct figure *f,
 		     struct pair_list *l, const struct named_row *a, const struct named_row *b)
 {
@@ -447,7 +475,8 @@ static void add_pair(const struct compare_scale *c, const struct joined *j, cons
 		p->known[side] = rows[side]->still ||
 				 side_value(c, j, side, f, p->rows[side], &p->values[side]);
 	}
-	p->difference = fabs((p->known[B] ? p->values[B] : 0) - (p->known[A] ? p->values[A] : 0));
+	p->difference =
+		difference_of(c, p->known[A] ? p->values[A] : 0, p->known[B] ? p->values[B] : 0);
 	l->count += p->known[A] || p->known[B];
 }
 

@@ -15,6 +15,7 @@ struct compare_scale {
 	/* Seconds; of ANY all that is looked at. 0: not known. */
 	double covered_s[SIDES][COUNTED_IN_SOURCES];
 	uint64_t limit; /* rows; 0: all */
+	bool by_factor; /* a table's rows are not of one unit: rank them by how many times more */
 };
 
 int compare_tables(const struct compare_scale *c, const struct json_value *const tables[SIDES],

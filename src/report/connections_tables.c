@@ -126,14 +126,14 @@ static void flag_words(uint64_t flags, struct text *out)
 static void tell_connections(struct connections *c, struct report_out *out)
 {
 	static const struct column columns[] = {
-		{"number", "#", COLUMN_COUNT},
+		{"number", "#", COLUMN_COUNT, .use = USE_LABEL},
 		{"client", "client", COLUMN_TEXT},
 		{"client_rid", "its rid", COLUMN_HEX},
 		{"server", "server", COLUMN_TEXT},
-		{"term", "term", COLUMN_COUNT},
+		{"term", "term", COLUMN_COUNT, .use = USE_LABEL},
 		{"begin_ns", "begin", COLUMN_TIME},
 		{"begin", "", COLUMN_TEXT},
-		{"attempts", "attempts before", COLUMN_COUNT},
+		{"attempts", "attempts before", COLUMN_COUNT, .use = USE_LEVEL},
 		{"end_ns", "end", COLUMN_TIME},
 		{"end", "how it ended", COLUMN_TEXT},
 		{"tcp", "TCP", COLUMN_TEXT},
@@ -183,7 +183,7 @@ static uint64_t messages_of(const struct life *l, enum calls_side from)
 static void tell_traffic(struct connections *c, struct report_out *out)
 {
 	static const struct column columns[] = {
-		{"number", "#", COLUMN_COUNT},
+		{"number", "#", COLUMN_COUNT, .use = USE_LABEL},
 		{"client", "client", COLUMN_TEXT},
 		{"server", "server", COLUMN_TEXT},
 		{"from_client", "from client", COLUMN_COUNT},
@@ -360,10 +360,14 @@ static void step_row(const struct connections *c, struct table *t, const struct 
 static void tell_steps(struct connections *c, struct report_out *out)
 {
 	static const struct column columns[] = {
-		{"time_ns", "time", COLUMN_TIME},    {"number", "#", COLUMN_COUNT},
-		{"place", "seen at", COLUMN_TEXT},   {"what", "what", COLUMN_TEXT},
-		{"process", "process", COLUMN_TEXT}, {"flags", "flags", COLUMN_TEXT},
-		{"queues", "queued", COLUMN_TEXT},   {"next_seq", "next seq", COLUMN_COUNT},
+		{"time_ns", "time", COLUMN_TIME},
+		{"number", "#", COLUMN_COUNT, .use = USE_LABEL},
+		{"place", "seen at", COLUMN_TEXT},
+		{"what", "what", COLUMN_TEXT},
+		{"process", "process", COLUMN_TEXT},
+		{"flags", "flags", COLUMN_TEXT},
+		{"queues", "queued", COLUMN_TEXT},
+		{"next_seq", "next seq", COLUMN_COUNT, .use = USE_LABEL},
 	};
 	struct life *chosen[TOLD];
 	bool by_trigger;

@@ -18,6 +18,8 @@
 
 #define BLOCK_BYTES (64 * KIB)
 
+const char *const column_use_names[COLUMN_USES] = {[USE_LEVEL] = "level", [USE_LABEL] = "label"};
+
 const char *const counted_in_names[COUNTED_IN_SOURCES] = {
 	[COUNTED_IN_TRACE] = "trace",
 	[COUNTED_IN_PACKETS] = "packets",

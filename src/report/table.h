@@ -45,6 +45,14 @@ enum column_type {
 
 enum column_align { ALIGN_TYPE, ALIGN_LEFT, ALIGN_RIGHT }; /* ALIGN_TYPE: text left, else right */
 
+/* What a comparison makes of the numbers of a column. */
+enum column_use {
+	USE_TYPE,  /* counts and bytes add up over the recording, and are told a second */
+	USE_LEVEL, /* what there is at a moment, or of one thing: it does not add up */
+	USE_LABEL, /* tells which one it is, like a term: nothing to be compared */
+	COLUMN_USES
+};
+
 struct column {
 	const char *key;   /* for programs, and stable: [a-z0-9_], begins with a letter */
 	const char *title; /* for people; short */
@@ -54,6 +62,7 @@ struct column {
 	const char *unit;   /* for people, behind the title: "pages"; NULL: none or the type's */
 	unsigned int width; /* columns on the screen when rows are shown as they come; 0: the
 			       type's own */
+	enum column_use use;
 };
 
 /* What the time is of that counts are divided by when recordings are compared. */
@@ -65,6 +74,7 @@ enum counted_in {
 	COUNTED_IN_SERIES,
 	COUNTED_IN_SOURCES
 };
+extern const char *const column_use_names[COLUMN_USES];	       /* for programs; USE_TYPE has none */
 extern const char *const counted_in_names[COUNTED_IN_SOURCES]; /* for programs; ANY has none */
 
 /* A time that is covered; .to_ns not behind .from_ns: nothing is. */

@@ -2,10 +2,14 @@
 /*
  * Tables as one JSON object for programs, a row on each line:
  *
- *	{"reports": {NAME: {"title": ..., "tables": {NAME: TABLE}, "complete": ..., "notes":
- *[...]}}, "covers": {SOURCE: ...}, "trigger_monotonic_ns": ...} TABLE: {"title", "columns":
- *[{"key", "title", "type"}], "counted_in": SOURCE, "rows": [{KEY: VALUE}], "total": {KEY: VALUE},
- *"left_out": ..., "notes": [...]}
+ *	{"reports": {NAME: REPORT}, "covers": {SOURCE: ...}, "trigger_monotonic_ns": ...}
+ *
+ *	REPORT: {"title", "tables": {NAME: TABLE}, "complete", "notes": [...]}
+ *
+ *	TABLE: {"title", "columns": [COLUMN], "counted_in": SOURCE, "rows": [{KEY: VALUE}],
+ *		"total": {KEY: VALUE}, "left_out", "notes": [...]}
+ *
+ *	COLUMN: {"key", "title", "type", "unit", "use"}
  *
  * Called through view.c. Numbers are raw, an empty cell is null, an identifier that people write in
  * hexadecimal is a string (a double would not hold it), a moment is two members, KEY_ns
@@ -59,6 +63,8 @@ static void head(struct view *v, const struct table *t)
 		json_kv_str(w, "type", type_names[t->columns[i].type]);
 		if (t->columns[i].unit)
 			json_kv_str(w, "unit", t->columns[i].unit);
+		if (t->columns[i].use)
+			json_kv_str(w, "use", column_use_names[t->columns[i].use]);
 		json_object_end(w);
 	}
 	json_array_end(w);

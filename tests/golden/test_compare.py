@@ -206,6 +206,23 @@ with tempfile.TemporaryDirectory() as work:
     check("what stands still in one is a counter beside one that rises", is_row(row(rates, counter="idle"), 0, 3, None, None), rates)
     check("and no value", not row(values, counter="idle"), values)
     check("what one side lacks comes last", [r["counter"] for r in rates["rows"]][-1] == "alone" and row(rates, counter="alone")["a"] == 10**6, rates)
+    # 7 times as many come before a thousand more; what one side lacks stays last.
+    steps = [[("/srv/own", f"big {n * i}\nsmall {k * i}\nload {k}.5\n") for i in range(11)] for n, k in ((100000, 1), (101000, 7))]
+    g, h = (bundle(work, name, 10, calls, series(f"{work}/{name}.txt", "own", [[s] for s in steps[i]])) for i, name in enumerate("gh"))
+    ranked = tables(g, h, "series")
+    check("counters are ranked by factor: they are not of one unit",
+          [r["counter"] for r in ranked["series.counters_avg_per_s"]["rows"]] == ["small", "big"], ranked)
+    check("and their rates are theirs", is_row(row(ranked["series.counters_avg_per_s"], counter="small"), 1, 7, 600, 7), ranked)
+    check("a level is divided by nothing", is_row(row(ranked["series.gauges_avg"], counter="load"), 1.5, 7.5, 400, 5), ranked)
+    named = tables(c, h, "series.sources")
+    check("how many files and counters there are is no rate",
+          [(k, row(named[f"series.sources_{k}"], series="own")["a"], row(named[f"series.sources_{k}"], series="own")["b"],
+            named[f"series.sources_{k}"]["columns"][-4]["type"]) for k in ("files", "counters")] ==
+          [("files", 1, 1, "count"), ("counters", 3, 3, "count")], named)
+    named = tables(c, d, "rpc.commands", "connections.connections", "heartbeats.terms")
+    check("nor is what is pending", is_row(row(named["rpc.commands_pending"], command="GET_ROOTS"), 0, 0, 0, 1) and
+          named["rpc.commands_pending"]["columns"][-4]["type"] == "count", named)
+    check("numbers that are names are not compared", not [k for k in named if k.split("_")[-1] in ("number", "term", "id")], list(named))
     t = tables(d, c, "series")
     check("so the other way round", is_row(row(t["series.counters_avg_per_s"], counter="idle"), 3, 0, -100, 0) and
           not row(t["series.gauges_avg"], counter="idle"), t)
