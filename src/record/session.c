@@ -488,10 +488,16 @@ static int start_timers(struct session *s, struct err *e)
 
 static int start_command(struct session *s, struct err *e)
 {
+	int r;
+
 	if (!s->config->command)
 		return 0;
 	s->command_started_ns = clock_mono_ns();
-	return child_start(&s->command_waiting, &s->command_pid, e);
+	r = child_start(&s->command_waiting, &s->command_pid, e);
+	/* Somebody may have killed it while it waited: its SIGCHLD came before it was known. */
+	if (r == 0)
+		reap_command(s);
+	return r;
 }
 
 /* The recorder's memory is small and bounded: killing it would gain little and lose the evidence.
