@@ -444,6 +444,7 @@ static int arm_triggers(struct session *s, struct err *e)
 		.instance_name = s->recording->name,
 		.recording = s->config->after_ns == 0 ? s->recording : NULL,
 		.heartbeat_ns = &s->stats.heartbeat_ns,
+		.event_moves = &s->stats.event_moves,
 		.verdict = on_verdict,
 		.arg = s,
 	};

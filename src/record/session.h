@@ -37,6 +37,7 @@ struct session_stats {
 	_Atomic uint64_t heartbeats;   /* of the server */
 	_Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC stamp of the newest one; 0 none */
 	_Atomic uint64_t log_records;
+	_Atomic uint64_t event_moves;	   /* how often events went or came with their module */
 	_Atomic uint64_t series, samples;  /* how many are collected; what they have */
 	_Atomic uint64_t newest_packet_ns; /* CLOCK_MONOTONIC */
 	_Atomic int64_t real_offset_ns;	   /* REALTIME - MONOTONIC, newest anchor */

@@ -13,7 +13,9 @@
  * looks once a second whether what it enabled still is. What the module takes is a gap in the
  * ledger; when it is back its formats join those in the head of trace.dat, on the disk first, and
  * the events are enabled again. One file holds both lives, since a number tells them apart; should
- * a kernel give a number to another event, that system stays off, and it is said.
+ * a kernel give a number to another event, that system stays off, and it is said. The triggers'
+ * watch hears of both (stats.event_moves) and so need not look: an `enable` file waits for the
+ * kernel's event_mutex, which somebody who enables all events of a large host holds for seconds.
  */
 #include "source.h"
 
@@ -61,6 +63,7 @@ struct ftrace {
 	uint64_t *gone_ns; /* [spec_count]: since when a module has taken it away; 0: it is there */
 	struct formats formats; /* of every life of a module */
 	_Atomic bool enabled;	/* all specs were: from then on they are watched */
+	bool given_up;		/* on events that came back: then nobody knows what they do */
 	uint64_t look_next_ns;
 	uint64_t looked_ns; /* when that was done last: then all that is not gone was there */
 	struct rings rings;
@@ -551,6 +554,7 @@ static void event_gone(struct source *s, size_t i)
 	f->gone_ns[i] = f->looked_ns;
 	rings_were_reset(&f->rings);
 	note_gone(s, f->gone_ns[i]);
+	atomic_fetch_add(&s->session->stats.event_moves, 1);
 	log_warning(
 		"the events of %s have gone: their module was unloaded; what was recorded before "
 		"is kept",
@@ -594,12 +598,14 @@ static void look_after_event(struct source *s, size_t i)
 		return;
 	if (event_back(s, i, &e) < 0) {
 		f->gone_ns[i] = UINT64_MAX; /* once is enough */
+		f->given_up = true;
 		source_degrade(s, SOURCE_FAILED, "the events of %s are not recorded any more: %s",
 			       spec->system, e.text);
 		return;
 	}
 	note_gone(s, f->gone_ns[i]);
 	f->gone_ns[i] = 0;
+	atomic_fetch_add(&s->session->stats.event_moves, 1);
 	log_notice("the events of %s are back, and recorded again", spec->system);
 }
 
@@ -614,6 +620,9 @@ static void look_after_events(struct source *s)
 	for (size_t i = 0; i < f->spec_count; i++)
 		look_after_event(s, i);
 	f->looked_ns = now;
+	/* The watch is to look for itself from now on. */
+	if (f->given_up)
+		atomic_fetch_add(&s->session->stats.event_moves, 1);
 }
 
 /* ---- the life of the source ---- */

@@ -31,6 +31,8 @@ struct trigger_env {
 		*recording; /* for --after 0: in-kernel traceoff goes here; else NULL */
 	const _Atomic uint64_t
 		*heartbeat_ns; /* stamp of the newest heartbeat of the server; 0: none seen */
+	const _Atomic uint64_t
+		*event_moves; /* counts up when events have gone, or come, with their module */
 	void (*verdict)(void *arg, const struct verdict *v); /* may call trigger_set_disarm() */
 	void *arg;
 	struct trigger_watch *watch; /* the set's own; leave it NULL */

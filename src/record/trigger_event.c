@@ -12,7 +12,8 @@
  *
  * Waking: the loop polls trace_pipe, which wakes in tens of microseconds; a timer of 100 ms reads
  * too, because on some kernels poll waits for a full sub-buffer. The same timer puts events back
- * that were lost when a module was unloaded and loaded again.
+ * that were lost when a module was unloaded and loaded again; that they were is told by the
+ * recording's thread (env.event_moves), so that the loop waits for no lock of the kernel meanwhile.
  *
  * With --after 0 the kernel itself also stops the recording, by a "traceoff" on the final events in
  * the recording instance, provided that it keeps to that instance: kernels before 302e9edd5498 stop
@@ -38,7 +39,7 @@
 /* Each at most a page of text: under 1 ms together, then the loop looks at its other sources. */
 #define READS_PER_CALLBACK 16
 #define FALLBACK_NS (100 * NSEC_PER_MSEC)
-#define KEEP_EVERY_TICKS 10 /* of FALLBACK_NS */
+#define RETRY_TICKS 10 /* of FALLBACK_NS */
 #define PROOF_NS (2 * NSEC_PER_SEC)
 #define PROBE_TRIES 100
 #define PROBE_NAP_NS 100000
@@ -75,9 +76,10 @@ struct trigger_watch {
 	struct lane *lanes[LANES_MAX];
 	size_t lane_count;
 	struct loop_source *timer;
-	unsigned int tick;
 	struct event_trigger *first;
-	bool proving;
+	uint64_t moves_seen;
+	unsigned int ticks; /* since some trigger could not be armed again */
+	bool proving, retry;
 };
 
 /* ---- lines of trace_pipe ---- */
@@ -783,6 +785,7 @@ static void keep_armed(struct event_trigger *t)
 		if (!t->gone)
 			log_warning("trigger %s is deaf: %s", t->trigger->name, e.text);
 		t->gone = true;
+		t->lane->watch->retry = true;
 		not_armed(t->trigger, e.text);
 		return;
 	}
@@ -793,13 +796,26 @@ static void keep_armed(struct event_trigger *t)
 	trigger_why(t->trigger, "watching %s:%s, which was gone for a while", s->system, s->event);
 }
 
+/* Have events moved, or is there one that could not be armed when they had? */
+static bool must_look(struct trigger_watch *w)
+{
+	uint64_t moves = atomic_load(w->env->event_moves);
+
+	if (w->proving || (moves == w->moves_seen && (!w->retry || ++w->ticks < RETRY_TICKS)))
+		return false;
+	w->moves_seen = moves;
+	w->retry = false;
+	w->ticks = 0;
+	return true;
+}
+
 static void tick(void *arg)
 {
 	struct trigger_watch *w = arg;
 
 	for (size_t i = 0; i < w->lane_count; i++)
 		lane_read(w->lanes[i]);
-	if (w->proving || ++w->tick % KEEP_EVERY_TICKS != 0)
+	if (!must_look(w))
 		return;
 	for (struct event_trigger *t = w->first; t; t = t->next)
 		if (w->timer) /* NULL once a verdict stopped us */
