@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 
 #include "check_rows.h"
+#include "link.h"
 #include "packets.h"
 
 #define HEARTBEAT_WAIT_NS (5 * NSEC_PER_SEC) /* 50 of them are due in that time */
@@ -216,16 +216,10 @@ static int open_capture(const struct record_config *c, pcap_t **ret, struct err 
 			    CAPTURE_RING_BYTES, ret, e);
 }
 
+/* No IPv4 in this kernel: let the capture say it. */
 static bool interface_is_up(const char *name)
 {
-	struct ifreq request = {0};
-	CLEANUP(closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	/* No IPv4 in this kernel: let the capture say it. */
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-		return true;
-	return request.ifr_flags & IFF_UP;
+	return link_flags(name, IFF_UP) & IFF_UP;
 }
 
 /* Any of them; a host whose interfaces cannot be listed has one. */

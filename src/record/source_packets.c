@@ -10,16 +10,15 @@
  *
  * A device that goes away ends the capture, not the recording: it is opened again, and the gap is
  * in the ledger. A link that is down ends nothing, and libpcap does not tell of it: it is looked at
- * now and then, so that the ledger can say why there were no packets.
+ * now and then, so that the ledger can say why there were no packets. Where all interfaces are
+ * captured it is the link that leads to the server.
  */
 #include "source.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 
 #include <pcap/pcap.h>
 
@@ -29,6 +28,7 @@
 #include "base/privilege.h"
 #include "format/pcapfile.h"
 
+#include "link.h"
 #include "packets.h"
 #include "pump.h"
 #include "session.h"
@@ -56,6 +56,7 @@ struct packets {
 	uint64_t reopen_next_ns;
 	uint64_t newest_ns;
 	uint64_t now_ns, now_real_ns;	   /* both clocks, when packets were fetched last */
+	char link[64];			   /* whose it is; empty: not known yet */
 	uint64_t link_next_ns, link_up_ns; /* when it was last seen up */
 	uint64_t link_down_ns;		   /* 0 while it is up */
 };
@@ -305,19 +306,22 @@ static void try_reopen(struct source *s)
 
 /* ---- a link that goes down and comes back ---- */
 
-/* Up and with a carrier. Also where nobody can tell: `any`, or a device that is no interface. */
+/* Once there is a way to the server; which it is stays, for its loss is what is to be told. */
+static bool find_link(const struct record_config *c, struct packets *p)
+{
+	if (p->link[0])
+		return true;
+	if (strcmp(c->interface, "any") != 0)
+		(void)snprintf(p->link, sizeof(p->link), "%s", c->interface);
+	else if (!link_towards(c->server_ip, c->server_port, p->link))
+		return false;
+	return true;
+}
+
+/* Up and with a carrier; also a device that is no interface. */
 static bool link_is_up(const char *interface)
 {
-	struct ifreq request = {0};
-	CLEANUP(closep) int fd = -1;
-
-	if (!strcmp(interface, "any") || strlen(interface) >= sizeof(request.ifr_name))
-		return true;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	memcpy(request.ifr_name, interface, strlen(interface) + 1);
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-		return true;
-	return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
+	return (~link_flags(interface, ~0U) & (IFF_UP | IFF_RUNNING)) == 0;
 }
 
 static void note_outage(struct source *s, uint64_t now)
@@ -332,20 +336,23 @@ static void note_outage(struct source *s, uint64_t now)
 
 static void watch_link(struct source *s)
 {
-	const char *interface = s->session->config->interface;
 	uint64_t now = clock_mono_ns();
 	struct packets *p = s->priv;
 
 	if (now < p->link_next_ns)
 		return;
+	if (!find_link(s->session->config, p)) {
+		p->link_next_ns = now + REOPEN_EVERY_NS;
+		return;
+	}
 	p->link_next_ns = now + LINK_EVERY_NS;
-	if (link_is_up(interface)) {
+	if (link_is_up(p->link)) {
 		if (p->link_down_ns)
-			log_notice("the link of %s is up again", interface);
+			log_notice("the link of %s is up again", p->link);
 		note_outage(s, now);
 		p->link_up_ns = now;
 	} else if (!p->link_down_ns) {
-		log_warning("the link of %s is down: no packets until it is up", interface);
+		log_warning("the link of %s, which leads to the server, is down", p->link);
 		p->link_down_ns = p->link_up_ns ? p->link_up_ns : now;
 	}
 }

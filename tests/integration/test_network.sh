@@ -108,12 +108,15 @@ for interface in any veth_a; do
 		local n
 		until_true recorded_at_least .heartbeats 30 || return 1
 		ip link set veth_a down
+		down_ns=$(mono_ns)
 		n=$(grep -c '' "$work/beat.server")
 		until_true longer "$work/beat.server" $((n + 50)) || return 1
+		up_ns=$(mono_ns)
 		ip link set veth_a up
 		n=$(status_field .heartbeats)
-		until_true recorded_at_least .heartbeats $((n + 30)) || return 1
+		until_true recorded_at_least .heartbeats $((n + 30)) && until_true says "is up again" || return 1
 	}
+	mono_ns() { python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_MONOTONIC))'; }
 	longer() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 	ok "link down and up, -i $interface: capture goes on" link_flaps
 	ok "link down and up, -i $interface: ended" recorder_signal TERM
@@ -129,9 +132,16 @@ sys.exit(len(n) < 60 or len(holes) > 1)
 PY
 	}
 	ok "link down and up, -i $interface: everything but the time without a link is there" flapped
+	outage_noted() {
+		local from to
+		says "the link of veth_a, which leads to the server, is down" "the link of veth_a is up again" || return 1
+		same 1 "$(source_field packets 'gaps | map(select(.kind == "outage")) | length')" outages || { source_field packets gaps; return 1; }
+		from=$(source_field packets 'gaps[0].from_monotonic_ns') to=$(source_field packets 'gaps[0].to_monotonic_ns')
+		# The clock as another program read it, just before and after.
+		[ "$from" -le "$down_ns" ] && [ "$from" -ge $((down_ns - 1000000000)) ] && [ "$to" -ge "$up_ns" ] || { echo "$from to $to, it was $down_ns to $up_ns"; return 1; }
+	}
+	ok "link down and up, -i $interface: the outage is in the manifest, and was said" outage_noted
 done
-gap_noted() { [ "$(m '[.sources[] | select(.name == "packets").gaps[]] | length')" -ge 1 ] || { m '.sources[] | select(.name == "packets")'; return 1; }; }
-ok "link down and up on the interface captured: the gap is in the manifest" gap_noted
 
 # ---- addresses that go and come back ----
 
@@ -191,8 +201,9 @@ removed() {
 degraded() { [ "$(status_field '.sources[] | select(.name == "packets").status')" != ok ]; }
 ok "interface removed: said, and captured again when it is back" removed
 ok "interface removed: ended" recorder_signal TERM
+device_gone() { [ "$(source_field packets 'gaps | map(select(.reason == "the capture device was gone")) | length')" -ge 1 ]; }
 with_gap() {
-	unpack && same 4 "$rec_status" "exit status" && same false "$(m .complete)" complete && gap_noted && same "$(pcap_lines)" "$(source_field packets records)" records || {
+	unpack && same 4 "$rec_status" "exit status" && same false "$(m .complete)" complete && device_gone && same "$(pcap_lines)" "$(source_field packets records)" records || {
 		m '.sources[] | select(.name == "packets")'
 		return 1
 	}
