@@ -48,6 +48,8 @@ guest  cmd   busybox         busybox-static     busybox
 guest  cmd   cpio            cpio               cpio
 guest  cmd   mkfs.ext4       e2fsprogs          e2fsprogs
 guest  cmd   modprobe        kmod               kmod
+guest  cmd   mkfs.xfs        xfsprogs           xfsprogs
+guest  cmd   setquota        quota              quota
 guest  cmd   dmsetup         dmsetup            device-mapper
 guest  cmd   make            make               make
 guest  cmd   jq              jq                 jq

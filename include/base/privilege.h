@@ -14,4 +14,12 @@
  */
 int privilege_keep(uint64_t keep);
 
+/*
+ * The calling thread does without the capabilities in @aside until they are taken up again. Returns
+ * those of them that were in effect, for privilege_take_up(). Never fails: who cannot lay a
+ * capability aside has none.
+ */
+uint64_t privilege_set_aside(uint64_t aside);
+void privilege_take_up(uint64_t again);
+
 #endif

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <sys/vfs.h>
 
 #include "base/file.h"
+#include "base/privilege.h"
 #include "record/control.h"
 
 #include "check_rows.h"
@@ -254,6 +256,44 @@ void check_output(struct checking *x, struct check_result *r)
 /* ---- room ---- */
 
 /*
+ * Quotas of users, groups and projects have each their own way to be asked, and rules for whom they
+ * bind; a file without a name that is given the room and gone the next moment asks them all.
+ * Without CAP_SYS_RESOURCE, as the recorder writes. -EOPNOTSUPP where this cannot be tried.
+ */
+static int try_room(int output_fd, uint64_t bytes)
+{
+	CLEANUP(closep) int fd = openat(output_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	uint64_t aside;
+	int r = 0;
+
+	if (fd < 0 || bytes > INT64_MAX)
+		return -EOPNOTSUPP;
+	aside = privilege_set_aside(PRIVILEGE(CAP_SYS_RESOURCE));
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) < 0)
+		r = errno == EDQUOT || errno == ENOSPC ? -errno : -EOPNOTSUPP;
+	privilege_take_up(aside);
+	return r;
+}
+
+/* There is that much free; is it to be had? */
+static void check_quota(struct checking *x, const char *free_text, uint64_t needed,
+			const char *needed_text, struct check_result *r)
+{
+	int refused = try_room(x->output_fd, needed);
+
+	if (refused != -EDQUOT && refused != -ENOSPC) {
+		check_good(r, "%s are free for the recording and its bundle (%s needed%s).",
+			   free_text, needed_text, refused ? "; quotas could not be tried" : "");
+		return;
+	}
+	check_bad(r, EXIT_ERROR, "%.300s has %s free, but %s are not given: %s.", x->output,
+		  free_text, needed_text, strerror(-refused));
+	check_because(r, "A quota binds the recorder as well, and its bundle would not be made.");
+	check_remedy(r, "Raise the quota (quota -v; xfs_quota -xc report), give a smaller "
+			"--disk-budget, or choose a place without one: -o DIR");
+}
+
+/*
  * The spool's budget, the bundle made from it while it is still there, and a margin. f_bavail
  * leaves out what is reserved for root, which we would be given: rather too little than too much.
  */
@@ -279,10 +319,7 @@ void check_disk(struct checking *x, struct check_result *r)
 	(void)format_bytes(needed, needed_text, sizeof(needed_text));
 	(void)format_bytes(budget, budget_text, sizeof(budget_text));
 	if (free_bytes >= needed) {
-		check_good(r,
-			   "%s are free for the recording and its bundle (%s needed; quotas are "
-			   "not looked at).",
-			   free_text, needed_text);
+		check_quota(x, free_text, needed, needed_text, r);
 		return;
 	}
 

@@ -375,15 +375,21 @@ static int open_loop(struct session *s, struct err *e)
 	return r;
 }
 
+/*
+ * Root may exceed quotas (CAP_SYS_RESOURCE), but the threads that write have given that up: what
+ * is reserved must be theirs to use again, so the quota is asked now and not in the middle.
+ */
 static int open_spool(struct session *s, struct err *e)
 {
 	const struct record_config *c = s->config;
 	unsigned int series;
+	uint64_t aside;
 	int r = series_plan_count(c, &series, e);
 
 	if (r < 0)
 		return r;
-	return spool_open(
+	aside = privilege_set_aside(PRIVILEGE(CAP_SYS_RESOURCE));
+	r = spool_open(
 		&(struct spool_config){
 			.session_fd = s->dir_fd,
 			.limit_bytes = c->disk_bytes,
@@ -396,6 +402,8 @@ static int open_spool(struct session *s, struct err *e)
 			.arg = s,
 		},
 		&s->spool, e);
+	privilege_take_up(aside);
+	return r;
 }
 
 static int prepare_sources(struct session *s, struct err *e)
