@@ -156,8 +156,12 @@ void check_tracing(struct checking *x, struct check_result *r)
 	if (!dir) {
 		check_bad(r, EXIT_ERROR, "Tracing cannot be used: %.400s.", e.text);
 		check_because(r, "Trace events are the recording's view into scoutfs.");
-		check_remedy(r, "By hand: mount -t tracefs nodev /sys/kernel/tracing && ls "
-				"/sys/kernel/tracing/instances");
+		if (e.code == -EPERM || e.code == -EACCES)
+			check_remedy(r, "See who forbids it: dmesg | grep -i lockdown; ausearch -m "
+					"avc -ts recent. In a container: record on the host.");
+		else
+			check_remedy(r, "By hand: mount -t tracefs nodev /sys/kernel/tracing && ls "
+					"/sys/kernel/tracing/instances");
 		return;
 	}
 	check_good(r, "Tracing is in %s.", dir);

@@ -71,8 +71,33 @@ static int denied(int code, const char *what, struct err *e)
 			       what);
 	return err_set(e, code,
 		       "cannot %s: permission denied; run scoutfs-trace as root (sudo), "
-		       "and not in an unprivileged container",
+		       "and not in an unprivileged container. If it was root: the kernel's "
+		       "lockdown or a security module forbids it (dmesg and the audit log tell)",
 		       what);
+}
+
+/*
+ * Mounted is not open. A lockdown that was there at boot leaves tracefs empty (since Linux 5.4:
+ * tracefs_create_file()), a later one refuses each open, as a security module does.
+ */
+static int try_to_open(const char *dir, struct err *e)
+{
+	CLEANUP(closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(closep) int fd = -1;
+
+	if (dir_fd >= 0)
+		fd = openat(dir_fd, "trace_clock", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		return 0;
+	if (dir_fd < 0 || errno != ENOENT)
+		return denied(-errno, "open the files of tracefs", e);
+	if (locked_down())
+		return denied(-EPERM, "use tracefs, which is empty", e);
+	return err_set(e, -EPERM,
+		       "%s is empty: the kernel was booted with lockdown=confidentiality, which "
+		       "closes tracing to everybody, or with tracing disabled; boot without "
+		       "(lockdown=integrity is all right)",
+		       dir);
 }
 
 static int mount_tracefs(struct err *e)
@@ -124,11 +149,8 @@ const char *instance_tracing_dir(struct err *e)
 			      "tracefs nodev " TRACING_DIR);
 		return NULL;
 	}
-	/* Mounted is not open: lockdown and missing capabilities show at the first real file. */
-	if (eaccess(found, X_OK) < 0) {
-		(void)denied(-errno, "enter the tracing folder", e);
+	if (try_to_open(found, e) < 0)
 		return NULL;
-	}
 	dir = found;
 	return dir;
 }
@@ -385,11 +407,12 @@ int instance_create(const char *name, struct instance *ret, struct err *e)
 		r = errno ? -errno : -EIO;
 		if (r == -EACCES || r == -EPERM)
 			return denied(r, "make a tracing instance", e);
-		return err_errno(e, r,
-				 "cannot make tracing instance %s/instances/%s; the kernel needs "
-				 "ring buffer memory for it: see free -m, and rmdir instances that "
-				 "nobody uses",
-				 instance_tracing_dir(NULL), name);
+		(void)err_errno(e, r,
+				"cannot make tracing instance %s/instances/%s; the kernel needs "
+				"ring buffer memory for it: see free -m, and rmdir instances that "
+				"nobody uses",
+				instance_tracing_dir(NULL), name);
+		return r == -EINVAL ? -EIO : r; /* the kernel's, not a name that is not ours */
 	}
 	is_new = tracefs_instance_is_new(made);
 	tracefs_instance_free(made);

@@ -525,18 +525,21 @@ static void watch_comms(struct source *s, bool now)
 
 /*
  * What its file says: '1' all events on, 'X' some, '0' none. A trigger in the kernel makes its
- * event half on, which turns '0' into 'X', so only what was said at first will do.
+ * event half on, which turns '0' into 'X', so only what was said at first will do. '?' when it may
+ * not be read any more (a lockdown that came later): what is on stays on.
  */
 static char enabled_state(const struct instance *i, const struct event_spec *spec)
 {
-	struct text text = {0};
-	char file[256], state;
+	CLEANUP(text_free) struct text text = {0};
+	char file[256];
+	int r;
 
 	(void)snprintf(file, sizeof(file), "events/%s%s%s/enable", spec->system,
 		       spec->event[0] ? "/" : "", spec->event);
-	state = instance_read(i, file, &text, NULL) == 0 && text.len ? text.s[0] : '0';
-	text_free(&text);
-	return state;
+	r = instance_read(i, file, &text, NULL);
+	if (r == 0 && text.len)
+		return text.s[0];
+	return r == -ENOENT || r == -ENODEV ? '0' : '?';
 }
 
 static void note_gone(struct source *s, uint64_t since_ns)
@@ -589,8 +592,12 @@ static void look_after_event(struct source *s, size_t i)
 	struct ftrace *f = s->priv;
 	const struct event_spec *spec = &f->specs[i];
 	struct err e = {0};
+	char state;
 
-	if (f->gone_ns[i] == UINT64_MAX || enabled_state(&f->instance, spec) == f->states[i])
+	if (f->gone_ns[i] == UINT64_MAX)
+		return;
+	state = enabled_state(&f->instance, spec);
+	if (state == f->states[i] || state == '?')
 		return;
 	if (!f->gone_ns[i])
 		event_gone(s, i);
