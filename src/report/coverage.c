@@ -89,18 +89,23 @@ static void see_streams(const struct recording *rec, enum feed_source source, st
 	}
 }
 
+/* What the recorder's disk lost may be any source's; a gap without a time may be at the end. */
 static void see_manifest(const struct recording *rec, enum feed_source source, struct coverage *c)
 {
 	const struct json_value *list = json_get(bundle_manifest(rec->bundle), "sources");
 
 	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next) {
 		const struct json_value *gaps = json_get(v, "gaps");
+		const char *name = json_get_str(v, "name", "");
 
-		if (strcmp(json_get_str(v, "name", ""), sources[source].name) != 0)
+		if (strcmp(name, sources[source].name) != 0 && strcmp(name, "spool") != 0)
 			continue;
-		for (const struct json_value *g = gaps ? gaps->child : NULL; g; g = g->next)
+		for (const struct json_value *g = gaps ? gaps->child : NULL; g; g = g->next) {
+			uint64_t to_ns = json_get_u64(g, "to_monotonic_ns", 0);
+
 			if (strcmp(json_get_str(g, "kind", ""), "retention") != 0)
-				take_loss(c, json_get_u64(g, "to_monotonic_ns", rec->last_ns));
+				take_loss(c, to_ns ? to_ns : rec->last_ns);
+		}
 	}
 }
 

@@ -432,6 +432,17 @@ static void what_may_have_been_overlooked_does_not_hang(void)
 	CHECK_STR(value("at the end"), "Whether 2 requests were answered cannot be told: some of "
 				       "what was recorded later is lost.");
 	end();
+
+	/* What is damaged on disk has no time, and nobody knows whose it was. */
+	begin(FENCE_STOP "},'sources':[{'name':'spool','status':'degraded','gaps':[{'kind':"
+			 "'damage','from_monotonic_ns':0,'to_monotonic_ns':0,'reason':'torn'}]}],"
+			 "'x':{'a':1",
+	      NULL);
+	kit.rec.last_ns = AT;
+	request(AT - 40 * S, 2, false);
+	CHECK_STR(value("at the end"), "Whether a request was answered cannot be told: some of "
+				       "what was recorded later is lost.");
+	end();
 }
 
 static void what_hung_at_the_trigger_is_told_though_it_ended(void)
