@@ -665,13 +665,11 @@ static int tell_verdict(void *self, struct report_out *out, struct err *e)
 {
 	struct verdict *v = self;
 
-	(void)e;
 	/* A capture whose clock is not tied to anything: from its own last moment. */
 	if (!v->at_known)
 		v->at_ns = v->seen_ns;
 	look_back(v);
-	verdict_tell(v, out);
-	return 0;
+	return verdict_tell(v, out) ? 0 : err_nomem(e);
 }
 
 static const struct event_want wants[] = {

@@ -232,6 +232,7 @@ const struct verdict_talk *story_talk(const struct story *s, int *ret_end);
 const struct verdict_message *story_last_message(const struct verdict_talk *t, int end,
 						 const char **ret_source);
 void story_make(const struct verdict *v, struct story *ret);
+bool story_ok(const struct story *s);
 void story_done(struct story *s);
 
 /* 0 when @to_ns is not the later. */
@@ -241,6 +242,6 @@ static inline uint64_t story_between(uint64_t from_ns, uint64_t to_ns)
 }
 
 /* verdict_tables.c */
-void verdict_tell(const struct verdict *v, struct report_out *out);
+bool verdict_tell(const struct verdict *v, struct report_out *out);
 
 #endif

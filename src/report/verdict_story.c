@@ -606,6 +606,14 @@ void story_make(const struct verdict *v, struct story *ret)
 	story_find_steps(s);
 }
 
+/** story_ok() - false: something may not be told, since there was no memory */
+bool story_ok(const struct story *s)
+{
+	return text_ok(&s->what) && text_ok(&s->probably) && text_ok(&s->durations) &&
+	       text_ok(&s->stalled) && text_ok(&s->hung) && text_ok(&s->seen_from) &&
+	       !s->v->hung.calls.failed;
+}
+
 void story_done(struct story *s)
 {
 	text_free(&s->what);

@@ -544,8 +544,8 @@ static void tell_next(const struct verdict *v, const struct story *s, struct rep
 		command(v, t, "loss");
 }
 
-/** verdict_tell() - the tables of the report */
-void verdict_tell(const struct verdict *v, struct report_out *out)
+/** verdict_tell() - the tables of the report; false: there was no memory for all that they say */
+bool verdict_tell(const struct verdict *v, struct report_out *out)
 {
 	CLEANUP(story_done) struct story s;
 
@@ -554,4 +554,5 @@ void verdict_tell(const struct verdict *v, struct report_out *out)
 	tell_steps(v, &s, out);
 	tell_completeness(v, out);
 	tell_next(v, &s, out);
+	return story_ok(&s);
 }

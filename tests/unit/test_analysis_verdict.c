@@ -10,6 +10,7 @@
 #include "feed.h"
 #include "reportkit.h"
 #include "test.h"
+#include "verdict.h"
 
 #define S NSEC_PER_SEC
 #define MS NSEC_PER_MSEC
@@ -741,6 +742,16 @@ static void a_flood_is_bounded_and_told(void)
 	end();
 }
 
+/* A request that could not be kept is one that is not told of as unanswered. */
+static void without_memory_it_says_nothing(void)
+{
+	begin(FENCE_STOP, NULL);
+	((struct verdict *)kit.self)->hung.calls.failed = true;
+	CHECK_EQ(analysis_verdict.result(kit.self, &kit.out, &kit.err), -ENOMEM);
+	err_clear(&kit.err);
+	end();
+}
+
 static void times_and_numbers_of_any_size(void)
 {
 	begin(FENCE_STOP, NULL);
@@ -769,4 +780,4 @@ TEST_MAIN(TEST(a_client_that_fell_silent), TEST(a_client_that_was_cut_off),
 	  TEST(without_a_trigger), TEST(without_a_trigger_the_last_is_that_before_the_fence),
 	  TEST(what_was_recorded), TEST(commands_to_go_on_with),
 	  TEST(a_forged_line_changes_nothing), TEST(a_flood_is_bounded_and_told),
-	  TEST(times_and_numbers_of_any_size))
+	  TEST(without_memory_it_says_nothing), TEST(times_and_numbers_of_any_size))
