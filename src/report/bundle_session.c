@@ -6,13 +6,15 @@
  */
 #include "bundle_private.h"
 
+#include <errno.h>
+
 #include "format/series.h"
 
 #define JOURNAL_MAX (64 * MIB)
 #define SESSION_FACTS_MAX (4 * MIB)
-#define SUSPECTS_MAX 1000
-#define GAPS_MAX 4096
-#define LOSS_BYTES 512 /* a place of the ledger: spool.h, SPOOL_LOSS_BYTES */
+#define LEDGER_MAX (4 * MIB) /* 8192 places, twice what the recorder makes of them */
+#define LINES_MAX 1000	     /* of one kind, of the journal */
+#define LOSS_BYTES 512	     /* a place of the ledger: spool.h, SPOOL_LOSS_BYTES */
 
 /* Of what stands in session.json all but its own format; its sources are told in another way. */
 static void copy_facts(struct json_writer *w, const struct json_value *facts)
@@ -31,43 +33,103 @@ static void copy_facts(struct json_writer *w, const struct json_value *facts)
 	}
 }
 
-/* Each line of the journal that has a @key, as an element; or only the last, as a member. */
-static void copy_lines(struct json_writer *w, const char *journal, size_t n, const char *key,
-		       bool last_only)
+/* The value of a line's @key, as an element or as a member; false: it has none. */
+static bool copy_line(struct json_writer *w, const char *line, const char *end, const char *key,
+		      bool as_member)
 {
-	const char *end = journal + n;
+	CLEANUP(json_doc_freep) struct json_doc *doc = NULL;
+	const struct json_value *v;
+
+	/* Keys stand at the beginning of a line: the rest need not be parsed. */
+	if ((size_t)(end - line) < strlen(key) + 4 || strncmp(line + 2, key, strlen(key)) != 0 ||
+	    json_parse(line, (size_t)(end - line), &doc, NULL) < 0)
+		return false;
+	v = json_get(json_root(doc), key);
+	if (!v)
+		return false;
+	if (as_member)
+		json_key(w, key);
+	json_copy(w, v);
+	return true;
+}
+
+/* Of each line of the journal that has a @key. */
+static void copy_each(struct json_writer *w, const struct text *journal, const char *key)
+{
+	const char *end = text_c(journal) + journal->len, *stop;
 	size_t count = 0;
 
-	for (const char *at = last_only ? end : journal; last_only ? at > journal : at < end;) {
-		CLEANUP(json_doc_freep) struct json_doc *doc = NULL;
-		const char *line, *stop;
-		const struct json_value *v;
+	for (const char *at = text_c(journal); at < end && count < LINES_MAX; at = stop) {
+		stop = memchr(at, '\n', (size_t)(end - at));
+		stop = stop ? stop + 1 : end;
+		count += copy_line(w, at, stop, key, false);
+	}
+}
 
-		if (last_only) {
-			stop = at;
-			line = memrchr(journal, '\n', (size_t)(at - journal) - 1);
-			line = line ? line + 1 : journal;
-			at = line;
-		} else {
-			line = at;
-			stop = memchr(at, '\n', (size_t)(end - at));
-			stop = stop ? stop + 1 : end;
-			at = stop;
-		}
-		/* Keys stand at the beginning of a line: the rest need not be parsed. */
-		if ((size_t)(stop - line) < strlen(key) + 4 ||
-		    strncmp(line + 2, key, strlen(key)) != 0 ||
-		    json_parse(line, (size_t)(stop - line), &doc, NULL) < 0)
-			continue;
-		v = json_get(json_root(doc), key);
-		if (!v)
-			continue;
-		if (last_only)
-			json_key(w, key);
-		json_copy(w, v);
-		if (last_only || ++count == SUSPECTS_MAX)
+/* Of the last one. */
+static void copy_last(struct json_writer *w, const struct text *journal, const char *key)
+{
+	const char *begin = text_c(journal), *line;
+
+	for (const char *stop = begin + journal->len; stop > begin; stop = line) {
+		line = memrchr(begin, '\n', (size_t)(stop - begin) - 1);
+		line = line ? line + 1 : begin;
+		if (copy_line(w, line, stop, key, true))
 			return;
 	}
+}
+
+/* ---- the ledger of losses ---- */
+
+struct ledger {
+	struct json_doc **entries;
+	size_t count;
+};
+
+static void ledger_done(struct ledger *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		json_doc_free(l->entries[i]);
+	free(l->entries);
+}
+
+static bool is_blank(const char *s, size_t n)
+{
+	return strnlen(s, n) == 0;
+}
+
+/* Each place is read once, since every source looks for its own. */
+static int read_ledger(struct bundle *b, struct ledger *ret, struct err *e)
+{
+	CLEANUP(text_free) struct text text = {0};
+	size_t bad = 0;
+	int r;
+
+	r = bundle_member_load(b, "losses", LEDGER_MAX, &text, NULL);
+	if (r < 0 && r != -ENOENT)
+		bundle_note_add(b, true,
+				"the ledger of losses cannot be read as a whole: what it "
+				"told is not counted");
+	ret->entries = calloc(text.len / LOSS_BYTES + 1, sizeof(struct json_doc *));
+	if (!ret->entries)
+		return err_nomem(e);
+	for (size_t at = 0; at < text.len; at += LOSS_BYTES) {
+		const char *place = text.s + at;
+		size_t n = min_of(text.len - at, (size_t)LOSS_BYTES);
+
+		if (is_blank(place, n))
+			continue;
+		if (json_parse(place, strnlen(place, n), &ret->entries[ret->count], NULL) == 0)
+			ret->count++;
+		else
+			bad++;
+	}
+	if (bad)
+		bundle_note_add(b, true,
+				"%zu entries of the ledger of losses cannot be read: what they "
+				"told is not counted",
+				bad);
+	return 0;
 }
 
 static void write_gap(struct json_writer *w, const struct json_value *v)
@@ -83,35 +145,43 @@ static void write_gap(struct json_writer *w, const struct json_value *v)
 	json_object_end(w);
 }
 
-static void write_source(struct json_writer *w, const struct bundle *b, const char *name,
-			 enum chunk_stream kind, uint32_t id, const struct text *losses)
-{
-	uint64_t records = 0, lost = 0, first = 0, last = 0;
-	bool more = false;
+struct source_losses {
+	uint64_t lost;
+	bool more;
+};
 
-	json_object(w);
-	json_kv_str(w, "name", name);
-	json_kv_str(w, "status", "ok");
+static struct source_losses write_gaps(struct json_writer *w, const struct ledger *ledger,
+				       const char *source)
+{
+	struct source_losses sum = {0};
+
 	json_key(w, "gaps");
 	json_array(w);
-	for (size_t at = 0, n = 0; at < losses->len && n < GAPS_MAX; at += LOSS_BYTES, n++) {
-		CLEANUP(json_doc_freep) struct json_doc *doc = NULL;
-		const char *line = losses->s + at;
-		size_t bytes = min_of(losses->len - at, (size_t)LOSS_BYTES);
-		const struct json_value *v;
+	for (size_t i = 0; i < ledger->count; i++) {
+		const struct json_value *v = json_get(json_root(ledger->entries[i]), "gap");
 
-		if (json_parse(line, strnlen(line, bytes), &doc, NULL) < 0)
-			continue;
-		v = json_get(json_root(doc), "gap");
-		if (!v || strcmp(json_get_str(v, "source", ""), name) != 0)
+		if (!v || strcmp(json_get_str(v, "source", ""), source) != 0)
 			continue;
 		write_gap(w, v);
 		if (strcmp(json_get_str(v, "kind", "fault"), "fault") != 0)
 			continue;
-		lost += json_get_u64(v, "count", 0);
-		more |= json_get_bool(v, "uncounted", false);
+		sum.lost += json_get_u64(v, "count", 0);
+		sum.more |= json_get_bool(v, "uncounted", false);
 	}
 	json_array_end(w);
+	return sum;
+}
+
+static void write_source(struct json_writer *w, const struct bundle *b, const char *name,
+			 enum chunk_stream kind, uint32_t id, const struct ledger *ledger)
+{
+	uint64_t records = 0, first = 0, last = 0;
+	struct source_losses losses;
+
+	json_object(w);
+	json_kv_str(w, "name", name);
+	json_kv_str(w, "status", "ok");
+	losses = write_gaps(w, ledger, name);
 	for (size_t i = 0; i < b->stream_count; i++) {
 		const struct bundle_stream *s = &b->streams[i];
 
@@ -122,8 +192,8 @@ static void write_source(struct json_writer *w, const struct bundle *b, const ch
 		records += s->records;
 	}
 	json_kv_u64(w, "records", records);
-	json_kv_u64(w, "lost", lost);
-	json_kv_bool(w, "lost_is_lower_bound", more);
+	json_kv_u64(w, "lost", losses.lost);
+	json_kv_bool(w, "lost_is_lower_bound", losses.more);
 	json_kv_u64(w, "first_monotonic_ns", first);
 	json_kv_u64(w, "last_monotonic_ns", last);
 	json_object_end(w);
@@ -187,21 +257,21 @@ int bundle_session_series(struct bundle *b, struct err *e)
 }
 
 static void write_sources(struct json_writer *w, const struct bundle *b,
-			  const struct json_value *facts)
+			  const struct json_value *facts, const struct ledger *ledger)
 {
-	CLEANUP(text_free) struct text losses = {0};
+	size_t series = 0;
 
-	(void)bundle_member_load(b, "losses", JOURNAL_MAX, &losses, NULL);
 	json_key(w, "sources");
 	json_array(w);
-	write_source(w, b, "ftrace", CHUNK_RING, 0, &losses);
-	write_source(w, b, "packets", CHUNK_PACKETS, 0, &losses);
-	write_source(w, b, "kmsg", CHUNK_KMSG, 0, &losses);
-	write_source(w, b, "clocks", CHUNK_CLOCKS, 0, &losses);
-	for (const struct json_value *v = series_list(facts); v; v = v->next)
+	write_source(w, b, "ftrace", CHUNK_RING, 0, ledger);
+	write_source(w, b, "packets", CHUNK_PACKETS, 0, ledger);
+	write_source(w, b, "kmsg", CHUNK_KMSG, 0, ledger);
+	write_source(w, b, "clocks", CHUNK_CLOCKS, 0, ledger);
+	for (const struct json_value *v = series_list(facts); v && series < BUNDLE_SERIES_MAX;
+	     v = v->next, series++)
 		write_source(w, b, json_get_str(v, "name", "?"), CHUNK_SERIES,
-			     (uint32_t)json_get_u64(v, "id", 0), &losses);
-	write_source(w, b, "spool", 0, 0, &losses);
+			     (uint32_t)json_get_u64(v, "id", 0), ledger);
+	write_source(w, b, "spool", 0, 0, ledger);
 	json_array_end(w);
 }
 
@@ -215,30 +285,32 @@ static void write_sources(struct json_writer *w, const struct bundle *b,
 int bundle_session_manifest(struct bundle *b, const struct json_value *facts, struct err *e)
 {
 	CLEANUP(text_free) struct text journal = {0}, out = {0};
+	CLEANUP(ledger_done) struct ledger ledger = {0};
 	struct json_writer w;
+	int r;
 
 	if (!facts || facts->type != JSON_OBJECT)
 		return 0;
 	(void)bundle_member_load(b, "journal", JOURNAL_MAX, &journal, NULL);
+	r = read_ledger(b, &ledger, e);
+	if (r < 0)
+		return r;
 	json_begin(&w, &out, false);
 	json_object(&w);
 	copy_facts(&w, facts);
-	if (journal.len)
-		copy_lines(&w, journal.s, journal.len, "stop", true);
+	copy_last(&w, &journal, "stop");
 	json_key(&w, "suspects");
 	json_array(&w);
-	if (journal.len)
-		copy_lines(&w, journal.s, journal.len, "suspect", false);
+	copy_each(&w, &journal, "suspect");
 	json_array_end(&w);
 	json_key(&w, "clocks");
 	json_object(&w);
 	json_key(&w, "anchors");
 	json_array(&w);
-	if (journal.len)
-		copy_lines(&w, journal.s, journal.len, "anchor", false);
+	copy_each(&w, &journal, "anchor");
 	json_array_end(&w);
 	json_object_end(&w);
-	write_sources(&w, b, facts);
+	write_sources(&w, b, facts, &ledger);
 	json_object_end(&w);
 	if (!text_ok(&out))
 		return err_nomem(e);

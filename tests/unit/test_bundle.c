@@ -373,6 +373,53 @@ static void a_sessions_files_tell_what_a_manifest_tells(void)
 	kit_folder_remove(&dir);
 }
 
+/* The ledger's entries lie at places of 512 bytes: what one loses is not another's. */
+static void put_place(struct text *t, const char *entry)
+{
+	text_str(t, entry);
+	for (size_t n = strlen(entry); n < 512; n++)
+		text_str(t, " ");
+}
+
+static void a_sessions_ledger_is_told_by_source(void)
+{
+	struct kit_folder dir = kit_session(KIT_ENDED);
+	CLEANUP(text_free) struct text ledger = {0};
+	const struct json_value *list, *gap;
+	const struct bundle_note *notes;
+	struct bundle *b;
+
+	put_place(&ledger, "{\"gap\":{\"kind\":\"fault\",\"source\":\"packets\",\"from_ns\":5,"
+			   "\"to_ns\":9,\"count\":3,\"reason\":\"ring full\"}}");
+	put_place(&ledger, "{\"gap\":{\"kind\":\"torn");
+	put_place(&ledger, "{\"gap\":{\"kind\":\"outage\",\"source\":\"packets\",\"count\":100}}");
+	put_place(&ledger, "{\"gap\":{\"kind\":\"fault\",\"source\":\"kmsg\",\"uncounted\":true}}");
+	(void)unlinkat(dir.fd, SPOOL_LOSSES, 0);
+	kit_save(&dir, SPOOL_LOSSES, ledger.s, ledger.len);
+	b = open_or_die(dir.path);
+	list = json_get(bundle_manifest(b), "sources");
+	CHECK(list && list->child);
+	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next) {
+		const char *name = json_get_str(v, "name", "");
+		bool packets = !strcmp(name, "packets"), log = !strcmp(name, "kmsg");
+
+		CHECK_EQ(json_get_u64(v, "lost", 77), packets ? 3 : 0);
+		CHECK_EQ(json_get_bool(v, "lost_is_lower_bound", !log), log);
+		gap = json_get(v, "gaps");
+		CHECK(gap && (gap->child != NULL) == (packets || log));
+		if (packets && gap && gap->child) {
+			CHECK_EQ(json_get_u64(gap->child, "to_monotonic_ns", 0), 9);
+			CHECK_STR(json_get_str(gap->child, "reason", ""), "ring full");
+			CHECK(gap->child->next && !gap->child->next->next);
+		}
+	}
+	CHECK_EQ(bundle_notes(b, &notes), 1);
+	CHECK(strstr(notes[0].text, "1 entries of the ledger"));
+	CHECK(bundle_is_damaged(b));
+	bundle_free(b);
+	kit_folder_remove(&dir);
+}
+
 static void a_session_that_ended_is_read(void)
 {
 	check_session(KIT_ENDED);
@@ -647,6 +694,7 @@ int main(void)
 		TEST(the_second_step_needs_no_files),
 		TEST(a_session_that_ended_is_read),
 		TEST(a_sessions_files_tell_what_a_manifest_tells),
+		TEST(a_sessions_ledger_is_told_by_source),
 		TEST(a_session_whose_newest_chunks_are_in_the_tail_is_read),
 		TEST(a_session_in_a_tar_is_read),
 		TEST(behind_damage_in_the_tail_it_goes_on),
