@@ -32,7 +32,7 @@
 #define OPEN_MAX_FILES 20000
 #define TAIL_FILE_MAX (32 * MIB) /* the recorder's has 16 MiB at most */
 #define FACTS_MAX (4 * MIB)
-#define TAIL_TRIES 100000 /* places that look like a piece and are none */
+#define TAIL_LOOK_MAX (4 * TAIL_FILE_MAX) /* bytes of what looks like a piece and is none */
 #define JOURNAL_MAX (64 * MIB)
 #define COMMS_MAX (16 * MIB)
 #define PID_LIMIT (UINT32_C(1) << 22) /* PID_MAX_LIMIT of linux/threads.h */
@@ -350,32 +350,38 @@ static bool is_past(struct bundle *b, const struct chunk *c)
 	return count && low == 0;
 }
 
-/* A piece whose checksums are right begins at @at. */
-static bool piece_at(const struct bundle *b, size_t at, struct chunk *ret)
+/* Does a piece begin at @at? Its own checksum is right, that of its frame may be not. */
+static bool header_at(const struct bundle *b, size_t at, struct chunk *ret)
 {
 	const uint8_t *p = (const uint8_t *)b->tail.s + at;
 	size_t left = b->tail.len - at;
 
 	return chunk_header_read(p, left, ret) == 0 &&
-	       ret->frame_bytes <= left - CHUNK_HEADER_BYTES &&
-	       chunk_frame_ok(ret, p + CHUNK_HEADER_BYTES);
+	       ret->frame_bytes <= left - CHUNK_HEADER_BYTES;
 }
 
-/* The next sound piece behind @at; the tail's length when there is none. */
-static size_t next_piece(const struct bundle *b, size_t at)
+/*
+ * The first sound piece at or behind @at; the tail's length when there is none. *@looked: bytes so
+ * far of frames whose checksum was wrong. A file may be made of headers alone, each of a frame that
+ * reaches to its end: it is not to take for ever.
+ */
+static size_t next_piece(struct bundle *b, size_t at, uint64_t *looked, struct chunk *ret)
 {
 	uint8_t magic[CHUNK_HEADER_BYTES];
-	const char *found = b->tail.s + at;
-	struct chunk c = {0};
+	const char *found;
 
-	chunk_header_write(&c, magic);
-	for (unsigned int tries = 0; tries < TAIL_TRIES; tries++) {
-		found = memmem(found, (size_t)(b->tail.s + b->tail.len - found), magic, 4);
-		if (!found)
+	chunk_header_write(&(struct chunk){0}, magic);
+	for (; (found = memmem(b->tail.s + at, b->tail.len - at, magic, 4)); at++) {
+		at = (size_t)(found - b->tail.s);
+		if (!header_at(b, at, ret))
+			continue;
+		if (chunk_frame_ok(ret, found + CHUNK_HEADER_BYTES))
+			return at;
+		*looked += ret->frame_bytes;
+		if (*looked > TAIL_LOOK_MAX) {
+			bundle_note_add(b, true, "%s: too much of it is damaged", SEGMENT_TAIL);
 			break;
-		if (piece_at(b, (size_t)(found - b->tail.s), &c))
-			return (size_t)(found - b->tail.s);
-		found++;
+		}
 	}
 	return b->tail.len;
 }
@@ -383,28 +389,23 @@ static size_t next_piece(const struct bundle *b, size_t at)
 /* Every piece whose checksums are right. What is torn at the end was being written. */
 static int collect_pieces(struct bundle *b, struct err *e)
 {
+	uint64_t looked = 0;
 	size_t at = 0, next;
+	struct chunk c = {0};
 	int r = 0;
 
-	while (r == 0 && at < b->tail.len) {
-		const uint8_t *p = (const uint8_t *)b->tail.s + at;
-		struct chunk c;
-
-		if (!piece_at(b, at, &c)) {
-			next = next_piece(b, at + 1);
-			if (next < b->tail.len)
-				bundle_note_add(b, true,
-						"%s: %zu bytes from offset %zu on cannot be read",
-						SEGMENT_TAIL, next - at, at);
-			at = next;
-			continue;
-		}
-		at += CHUNK_HEADER_BYTES;
+	for (; r == 0 && at < b->tail.len; at = next + CHUNK_HEADER_BYTES + c.frame_bytes) {
+		next = next_piece(b, at, &looked, &c);
+		if (next == b->tail.len)
+			break;
+		if (next > at)
+			bundle_note_add(b, true, "%s: %zu bytes from offset %zu on cannot be read",
+					SEGMENT_TAIL, next - at, at);
 		if (c.tail && c.raw_bytes && c.raw_bytes <= BUNDLE_CHUNK_MAX &&
 		    c.offset <= BUNDLE_CHUNK_MAX &&
-		    ZSTD_getFrameContentSize(p + CHUNK_HEADER_BYTES, c.frame_bytes) == c.raw_bytes)
-			r = push_piece(b, &c, at, e);
-		at += c.frame_bytes;
+		    ZSTD_getFrameContentSize(b->tail.s + next + CHUNK_HEADER_BYTES,
+					     c.frame_bytes) == c.raw_bytes)
+			r = push_piece(b, &c, next + CHUNK_HEADER_BYTES, e);
 	}
 	return r;
 }

@@ -780,6 +780,36 @@ static void bombs_are_told(void)
 	kit_folder_remove(&dir);
 }
 
+/* A checksum over all that is behind, for each of them, would take the square of its size. */
+static void a_tail_of_wrong_headers_alone_is_given_up(void)
+{
+	struct kit_folder dir = kit_folder_make();
+	CLEANUP(text_free) struct text tail = {0};
+	struct bundle *b = NULL;
+	struct err e = {0};
+	clock_t began;
+
+	kit_save(&dir, SESSION_FACTS, "{\"format\":\"scoutfs-trace-session\",\"version\":1}", 46);
+	CHECK_EQ(mkdirat(dir.fd, SEGMENT_DIR, 0700), 0);
+	for (size_t left = 80000 * CHUNK_HEADER_BYTES; left; left -= CHUNK_HEADER_BYTES) {
+		const struct chunk c = {.stream = CHUNK_KMSG,
+					.tail = true,
+					.frame_bytes = (uint32_t)(left - CHUNK_HEADER_BYTES),
+					.frame_crc = 1};
+		uint8_t header[CHUNK_HEADER_BYTES];
+
+		chunk_header_write(&c, header);
+		text_add(&tail, header, sizeof(header));
+	}
+	kit_save(&dir, SEGMENT_TAIL, tail.s, tail.len);
+	began = clock();
+	(void)bundle_open(dir.path, &b, &e);
+	printf("# %.2f s\n", (double)(clock() - began) / CLOCKS_PER_SEC);
+	CHECK(b && has_note(b, "too much of it is damaged"));
+	bundle_free(b);
+	kit_folder_remove(&dir);
+}
+
 static void what_is_no_bundle_is_told_with_a_remedy(void)
 {
 	static const struct {
@@ -917,6 +947,7 @@ int main(void)
 		TEST(a_frame_behind_chunks_is_left_out),
 		TEST(a_pax_size_that_cannot_be_is_refused),
 		TEST(pieces_of_open_chunks_are_put_together),
+		TEST(a_tail_of_wrong_headers_alone_is_given_up),
 		TEST(a_row_of_a_million_chunks_takes_no_more_than_its_index),
 		TEST(bombs_are_told),
 		TEST(what_is_no_bundle_is_told_with_a_remedy),
