@@ -225,7 +225,7 @@ static void flush_own_tally(struct feed *f)
 
 static void count_own(struct feed *f, const struct trace_event *e)
 {
-	uint64_t tick = (e->ns + f->rec->phase_ns) / NSEC_PER_SEC;
+	uint64_t tick = recording_tick(f->rec, e->ns);
 	uint32_t type = min_of((uint32_t)e->type, f->rec->events.count);
 	struct trace_tally *t = &f->counts[type];
 

@@ -722,18 +722,22 @@ struct feed_filter filter_feed(const struct filter *f)
 	};
 }
 
+#define IN_TRACE (1U << FEED_TRACE)
+#define IN_PACKETS (1U << FEED_PACKETS)
+
 static const struct {
 	const char *option, *of;
-	bool trace; /* it is about trace events */
+	unsigned int sources;	/* bits 1 << enum feed_source: where it may match */
+	const char *of_packets; /* where only they were looked at; NULL: the same */
 } about[] = {
-	[FILTER_EVENT] = {"event", "trace event", true},
-	[FILTER_PID] = {"pid", "trace event", true},
-	[FILTER_COMM] = {"comm", "trace event", true},
-	[FILTER_CPU] = {"cpu", "trace event", true},
-	[FILTER_RID] = {"rid", "trace event nor connection", true},
-	[FILTER_PEER] = {"peer", "packet", false},
-	[FILTER_COMMAND] = {"command", "message", true},
-	[FILTER_WHERE] = {"where", "trace event", true},
+	[FILTER_EVENT] = {"event", "trace event", IN_TRACE},
+	[FILTER_PID] = {"pid", "trace event", IN_TRACE},
+	[FILTER_COMM] = {"comm", "trace event", IN_TRACE},
+	[FILTER_CPU] = {"cpu", "trace event", IN_TRACE},
+	[FILTER_RID] = {"rid", "trace event nor connection", IN_TRACE | IN_PACKETS, "connection"},
+	[FILTER_PEER] = {"peer", "packet", IN_PACKETS},
+	[FILTER_COMMAND] = {"command", "message", IN_TRACE | IN_PACKETS},
+	[FILTER_WHERE] = {"where", "trace event", IN_TRACE},
 };
 
 /**
@@ -749,17 +753,20 @@ void filter_tell(const struct filter *f, unsigned int read, const char *where, s
 
 	for (size_t i = 0; i < f->config->filter_count; i++) {
 		const struct report_filter *w = &f->config->filters[i];
+		const char *of = about[w->kind].of;
 
 		/* Of counters the report of series tells: they do not come by the feed. */
 		if (w->kind == FILTER_SOURCE || w->kind == FILTER_COUNTER ||
-		    !(read & 1U << (about[w->kind].trace ? FEED_TRACE : FEED_PACKETS)))
+		    !(read & about[w->kind].sources))
 			continue;
-		any |= about[w->kind].trace && w->kind != FILTER_CPU;
+		any |= read & about[w->kind].sources & IN_TRACE && w->kind != FILTER_CPU;
 		if (f->matched[i])
 			continue;
 		all = false;
-		table_note(notes, "No %s that was looked at%s matches --%s %s.", about[w->kind].of,
-			   where, about[w->kind].option, w->text);
+		if (!(read & IN_TRACE) && about[w->kind].of_packets)
+			of = about[w->kind].of_packets;
+		table_note(notes, "No %s that was looked at%s matches --%s %s.", of, where,
+			   about[w->kind].option, w->text);
 	}
 	if (any && all && !*f->passed)
 		table_note(notes,

@@ -323,7 +323,8 @@ static void what_nothing_matches_is_named(void)
 	CHECK(told(2, "No trace event nor connection that was looked at matches --rid 3b5070."));
 	/* What was not read is not said to lack something. */
 	tell(1U << FEED_PACKETS, "");
-	CHECK_EQ(notes.note_count, 0);
+	CHECK_EQ(notes.note_count, 1);
+	CHECK(told(0, "No connection that was looked at matches --rid 3b5070."));
 	/* One pid for both who asked for it; then each of the rest. */
 	CHECK(!lets(kit_make("scoutfs_lock_message", 1, 0, 7, "rid=5")));
 	tell(1U << FEED_TRACE, " in this window");
@@ -363,6 +364,17 @@ static void what_nothing_matches_is_named(void)
 	tell(1U << FEED_TRACE | 1U << FEED_PACKETS, "");
 	CHECK_EQ(notes.note_count, 2);
 	CHECK(told(0, "No packet that was looked at matches --peer 10.0.0.2:1."));
+	end();
+
+	/* A capture alone has messages and connections, too. */
+	CHECK_EQ(add(FILTER_COMMAND, "FAREWELL"), 0);
+	CHECK_EQ(add(FILTER_RID, "3b5070"), 0);
+	CHECK_EQ(begin(), 0);
+	CHECK(!feed.message(feed.arg, &(struct wire_message){.command = WIRE_LOCK}));
+	tell(1U << FEED_PACKETS, "");
+	CHECK_EQ(notes.note_count, 2);
+	CHECK(told(0, "No message that was looked at matches --command FAREWELL."));
+	CHECK(told(1, "No connection that was looked at matches --rid 3b5070."));
 	end();
 	table_done(&notes);
 	kit_forget();
