@@ -14,6 +14,7 @@
 
 #include "out.h"
 #include "series.h"
+#include "series_filter.h"
 #include "series_merged.h"
 #include "series_plot.h"
 
@@ -296,15 +297,6 @@ static void put_source(struct table *t, const struct series_set *s)
 		table_mark(t, ROW_WARNING);
 }
 
-/* Did --counter say which counters are wanted? */
-static bool counters_named(const struct series_report *a)
-{
-	for (size_t i = 0; i < a->options->filter_count; i++)
-		if (a->options->filters[i].kind == FILTER_COUNTER)
-			return true;
-	return false;
-}
-
 static void tell_sources(const struct series_report *a, struct report_out *out,
 			 const struct series_set *sets, size_t count)
 {
@@ -329,7 +321,7 @@ static void tell_sources(const struct series_report *a, struct report_out *out,
 
 	t->counted_in = COUNTED_IN_SERIES;
 	for (size_t i = 0; i < count; i++)
-		if (!counters_named(a) || shown_counters(&sets[i]))
+		if (!series_are_named(a->options) || shown_counters(&sets[i]))
 			put_source(t, &sets[i]);
 	if (!count)
 		table_note(t, "No counters were sampled: see --sample of scoutfs-trace.");
@@ -367,23 +359,6 @@ static struct line *list_lines(const struct series_set *sets, size_t count, size
 	return lines;
 }
 
-/* As of every filter: what matched nothing may be misspelt. */
-static void note_unmatched(const struct series_report *a, struct report_out *out,
-			   const struct line *lines, size_t count)
-{
-	for (size_t i = 0; i < a->options->filter_count; i++) {
-		const struct report_filter *f = &a->options->filters[i];
-		bool any = f->kind != FILTER_COUNTER;
-
-		for (size_t k = 0; k < count && !any; k++)
-			any = series_is_named(lines[k].set, f->text, lines[k].counter->name,
-					      lines[k].counter->name_bytes);
-		if (!any)
-			report_note(out, "No counter that was sampled matches --counter %s.",
-				    f->text);
-	}
-}
-
 static void note_faults(struct report_out *out, const struct series_set *s)
 {
 	if (s->damaged)
@@ -417,7 +392,8 @@ static int tell(struct series_report *a, struct report_out *out, struct series_s
 		tell_gauges(a, out, lines, line_count);
 	}
 	tell_sources(a, out, sets, count);
-	note_unmatched(a, out, lines, line_count);
+	if (series_note_unmatched(a->options, sets, count, out, e) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		note_faults(out, &sets[i]);
 	return 0;

@@ -16,6 +16,7 @@
 #include "files.h"
 #include "out.h"
 #include "series.h"
+#include "series_filter.h"
 
 #define COLUMNS_MAX 16000 /* what spreadsheets take */
 #define FLUSH_BYTES (256 * KIB)
@@ -138,6 +139,14 @@ static int by_name(const void *va, const void *vb)
 	return series_order(sorting, *a, *b);
 }
 
+static bool has_shown(const struct series_set *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!s->counters[i].hidden)
+			return true;
+	return !s->count;
+}
+
 static int choose_columns(struct csv *a, struct series_set *s)
 {
 	a->column_count = a->left_out = a->rows = 0;
@@ -207,6 +216,9 @@ static int write_series(struct csv *a, struct series_look *look, const struct se
 		return r;
 	if (choose_columns(a, &set) < 0)
 		return err_nomem(e);
+	/* With --counter only the series that have such a one. */
+	if (!has_shown(&set))
+		return 0;
 	a->file = files_add(a->files);
 	put_head(a, &set);
 	look->begin = begin_row;
@@ -225,6 +237,28 @@ static void free_columns(struct csv *a)
 {
 	free(take_ptr(a->columns));
 	free(take_ptr(a->states));
+}
+
+/* Each --counter may be misspelt; what names there are is known when all series are. */
+static int note_unmatched(const struct csv *a, struct series_look *look,
+			  const struct series_source *sources, size_t count, struct report_out *out,
+			  struct err *e)
+{
+	CLEANUP(freep) struct series_set *sets = calloc(count + 1, sizeof(*sets));
+	size_t done = 0;
+	int r = sets ? 0 : err_nomem(e);
+
+	look->begin = NULL;
+	look->value = NULL;
+	look->end = NULL;
+	look->budget = SERIES_COUNTERS_MAX;
+	for (; r == 0 && done < count; done++)
+		r = series_learn(look, &sources[done], &sets[done], e);
+	if (r == 0)
+		r = series_note_unmatched(a->options, sets, count, out, e);
+	for (size_t i = 0; i < done; i++)
+		series_set_done(&sets[i]);
+	return r;
 }
 
 static int result_csv(void *self, struct report_out *out, struct err *e)
@@ -258,6 +292,8 @@ static int result_csv(void *self, struct report_out *out, struct err *e)
 		table_note(t, "No counters were sampled: there is nothing to write.");
 	else
 		table_note(t, "Counters are given %s; gauges as they were.", forms[a->options->as]);
+	if (r == 0 && count && series_are_named(a->options))
+		r = note_unmatched(a, &look, sources, count, out, e);
 	return r;
 }
 

@@ -21,7 +21,7 @@
 
 #include <errno.h>
 
-#include "expression.h"
+#include "series_filter.h"
 
 #define LABELS_MAX 4096 /* files of one series */
 #define SLOTS_FIRST 1024
@@ -164,31 +164,6 @@ static bool grow_counters(struct series_set *s)
 	return true;
 }
 
-/** series_is_named() - does --counter=@glob name it? NAME or SOURCE:NAME */
-bool series_is_named(const struct series_set *s, const char *glob, const char *name, size_t n)
-{
-	char both[SERIES_NAME_MAX + 1 + COUNTER_NAME_MAX + 1];
-	int all = snprintf(both, sizeof(both), "%s:%.*s", s->source.name, (int)n, name);
-
-	return glob_match(glob, strlen(glob), name, n) ||
-	       glob_match(glob, strlen(glob), both, min_of((size_t)all, sizeof(both) - 1));
-}
-
-static bool is_wanted(const struct series_set *s, const struct analysis_options *o,
-		      const char *name, size_t n)
-{
-	bool any = false;
-
-	for (size_t i = 0; o && i < o->filter_count; i++) {
-		if (o->filters[i].kind != FILTER_COUNTER)
-			continue;
-		any = true;
-		if (series_is_named(s, o->filters[i].text, name, n))
-			return true;
-	}
-	return !any;
-}
-
 struct reading {
 	struct series_look *look;
 	struct series_set *set;
@@ -216,7 +191,7 @@ static struct series_counter *add_counter(struct reading *r, const struct counte
 		.name_bytes = (uint32_t)c->name_bytes,
 		.label = r->label,
 		.kind = c->kind,
-		.hidden = !is_wanted(s, r->look->options, c->name, c->name_bytes),
+		.hidden = !series_is_wanted(s, r->look->options, c->name, c->name_bytes),
 	};
 	if (!fresh->name) {
 		r->failed = true;

@@ -102,7 +102,6 @@ struct series_look {
 	void *arg;
 };
 
-bool series_is_named(const struct series_set *s, const char *glob, const char *name, size_t n);
 size_t series_sources(const struct recording *rec, struct series_source **ret, struct err *e);
 int series_learn(struct series_look *l, const struct series_source *source, struct series_set *ret,
 		 struct err *e);

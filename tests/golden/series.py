@@ -240,6 +240,13 @@ def figures():
                          capture_output=True, text=True).stdout
     check("--counter that nothing matches", ["--counter nosuch." in out, "--counter big." in out, "Nothing that moved" in out],
           [True, False, True])
+    # What was probably meant, with its series; of a series that is not there, which.
+    for words, meant in (("pgfalt", "vmstat:pgfault"), ("vmstat:pgfalt", "vmstat:pgfault"), ("twoo:*", "the series two"),
+                         ("two:pgfalt", None), ("*pgfalt", "vmstat:pgfault"), ("nosuch", None)):
+        told = [n for n in json.loads(run(work + "/made.tar.zst", "series", "--counter", words, "--format", "json").stdout)
+                ["reports"]["series"]["notes"] if words in n]
+        check("meant by " + words, told, ["No counter that was sampled matches --counter %s%s" %
+                                          (words, "; did you mean %s?" % meant if meant else ".")])
     chosen = report("made.tar.zst", "--counter", "two:r*", "--counter", "wraps??")["tables"]["counters"]["rows"]
     check("--counter", [(r["file"] or "", r["counter"]) for r in chosen],
           [("a", "real"), ("a", "rises"), ("b", "real"), ("b", "rises"), ("", "wraps32"),
@@ -332,6 +339,11 @@ def csv_files():
     subprocess.run([program, "report", work + "/made.tar.zst", "--csv", work + "/few", "--nonzero", "--counter", "[!n]*",
                     "--counter", "never", "--counter", "w*"], capture_output=True)
     check("--nonzero and --counter", read_csv("few", "vmstat.csv")[0][2:], ["wraps32", "wraps64"])
+    check("of the other series nothing", os.listdir(work + "/few"), ["vmstat.csv"])
+    out = subprocess.run([program, "report", work + "/made.tar.zst", "--csv", work + "/none", "--counter", "vmstat:pgfalt"],
+                         capture_output=True, text=True).stdout
+    check("a misspelt --counter", (os.listdir(work + "/none") if os.path.isdir(work + "/none") else [],
+                                   "did you mean vmstat:pgfault?" in out), ([], True))
 
 
 def run(*args):
