@@ -65,7 +65,10 @@ def compress(rows):
 
 
 def intervals(begin, end, width):
+    """A rest of less than half an interval belongs to the one before."""
     edges = list(range(begin, end, width)) + [end]
+    if len(edges) > 2 and 2 * (edges[-1] - edges[-2]) < width:
+        del edges[-2]
     return list(zip(edges, edges[1:]))
 
 
@@ -191,6 +194,12 @@ def rules():
     smoothed = make(out, work + "/tcp", "--smooth", "2")
     check("smoothed", smoothed["cwnd"], [(0.5, 30), (2.5, 30.5), (4.5, 12.5), (6, 0)])
     check("smoothed, then zeros", smoothed["timeo"], [(0.5, 0), (2.5, 1.5), (4.5, 0), (6, 0)])
+    script = open(work + "/tcp/rpc.gp").read()
+    check("what was measured and is 0 is not taken for nothing", re.findall('set title "(.*)"', script), ["cwnd", "backlog", "timeo", "rtt"])
+    # Only the seconds without retransmissions.
+    make(out, work + "/tcp", "--from", "-6s", "--to", "-4s")
+    script = open(work + "/tcp/rpc.gp").read()
+    check("0 all along", re.findall('set title "(.*)"', script), ["cwnd", "backlog: 0 all along", "timeo: 0 all along", "rtt"])
 
 
 # ---- beside the simulator ----
@@ -216,7 +225,7 @@ def sim():
     check("walk.py has all of it", time.monotonic() < deadline, True)
     width = 100
     files = make(pcap, work + "/simplots", "--interval", "%dms" % width)
-    # The last interval is shorter, so that its rate is greater than its count: by the stamps of the capture.
+    # The last interval has another length, so that its rate is not as its count: by the stamps of the capture.
     stamps = []
     capture = open(pcap, "rb").read()
     at = 24
@@ -224,9 +233,9 @@ def sim():
         seconds_, micros, kept = struct.unpack_from("<III", capture, at)
         stamps.append(seconds_ * 10 ** 6 + micros)
         at += 16 + kept
-    last = (stamps[-1] - stamps[0]) % (width * 1000) / 1000 or width
+    length = lambda ms: (intervals(stamps[0], stamps[-1], ms * 1000)[-1][1] - intervals(stamps[0], stamps[-1], ms * 1000)[-1][0]) / 1000
     end = max(t for rows in files.values() for t, _ in rows)
-    count = lambda name: sum(v * (last if t == end else width) / 10 for t, v in files.get(name, []))
+    count = lambda name: sum(v * (length(width) if t == end else width) / 10 for t, v in files.get(name, []))
     asked = {m[1]: n for n in counts if (m := re.fullmatch(r"tcp\.(\S+)\.request", n))}
     for command, key in asked.items():
         for figure in ("new", "sent") if command == "GREETING" else ("new", "sent", "ackd"):
@@ -245,6 +254,21 @@ def sim():
     steady = sum(v for t, v in begun.items() if 1 < t <= 3) * width / 10 / 2 * 2
     check("%.0f messages a second of %d" % (steady, rate), abs(steady - rate) < rate * 0.15, True)
     check("nothing is left", files["pending"][-1][1], 0)
+    # What waits at a moment is what began until then and did not end: at each step of a millisecond, of all commands.
+    files = make(pcap, work + "/simplots", "--interval", "1ms")
+    for level, figure in (("pending", "fin"), ("cong", "ackd")):
+        changes = sorted((t, v * (length(1) if t == end else 1) / 10 * by) for name, rows in files.items() for t, v in rows
+                         for by in [{"new": 1, figure: -1}.get(name.split(".")[-1], 0)]
+                         if by and (level == "pending" or not name.startswith("GREETING")))
+        at, now, wrong = 0, 0, []
+        for t, v in files[level]:
+            while at < len(changes) and changes[at][0] <= t:
+                now += changes[at][1]
+                at += 1
+            if abs(now - v) > 0.01:
+                wrong.append((t, v, now))
+        check(level + " at each moment", wrong[:3], [])
+        check(level + " is something at times", max(v for _, v in files[level]) >= 1, True)
 
 
 # ---- drawn ----
