@@ -98,7 +98,7 @@ static size_t panel_levels(const struct gnuplot *g, enum calls_view view, struct
 		if (!g->levels[view][i].points.begun)
 			continue;
 		if (!any)
-			panel_begin(s, "at each moment", "requests", above);
+			panel_begin(s, "at the end of each interval", "requests", above);
 		panel_line(g, s, gnuplot_level_names[i], gnuplot_level_names[i], colors[i], &any);
 	}
 	text_str(s, any ? "\n" : "");

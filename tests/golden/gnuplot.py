@@ -292,7 +292,7 @@ def draw():
         out = subprocess.run(["gnuplot", "-e", 'form="%s"' % form, "rpc.gp"], cwd=folder, capture_output=True, text=True)
         check("gnuplot %s" % form, (out.returncode, out.stderr), (0, ""))
     svg = open(folder + "/rpc.svg").read()
-    for title in ("began", "sent", "acknowledged", "answered", "at each moment", "LOCK", "pending"):
+    for title in ("began", "sent", "acknowledged", "answered", "at the end of each interval", "LOCK", "pending"):
         check("title %s" % title, ">" + title + "<" in svg or title + "</text>" in svg, True)
     # Names in one column, right of the plot, each below the other.
     at = [(float(x), float(y), name) for x, y, name in
