@@ -18,10 +18,8 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <traceevent/event-parse.h>
 
-#include "format/wire.h"
 #include "print_program.h"
 
 #define STEPS_MAX 4096
@@ -506,132 +504,26 @@ static struct print_num number(struct compiler *c, const struct tep_print_arg *a
 	return (struct print_num){.code = begin, .code_count = (uint16_t)(c->code_count - begin)};
 }
 
-/* ---- names of scoutfs's numbers ---- */
-
-static const char *role_name(unsigned int role)
-{
-	static const char *const names[] = {"follower", "candidate", "leader"};
-
-	return role < ARRAY_SIZE(names) ? names[role] : "?";
-}
-
-/* What the kernel's functions return (asm-generic/errno.h), of those that a file system meets. */
-static const char *errno_name(unsigned int value)
-{
-	static const struct {
-		int number;
-		const char *name;
-	} names[] = {
-		{EPERM, "EPERM"},
-		{ENOENT, "ENOENT"},
-		{EINTR, "EINTR"},
-		{EIO, "EIO"},
-		{EBADF, "EBADF"},
-		{EAGAIN, "EAGAIN"},
-		{ENOMEM, "ENOMEM"},
-		{EACCES, "EACCES"},
-		{EBUSY, "EBUSY"},
-		{EEXIST, "EEXIST"},
-		{EXDEV, "EXDEV"},
-		{ENODEV, "ENODEV"},
-		{ENOTDIR, "ENOTDIR"},
-		{EISDIR, "EISDIR"},
-		{EINVAL, "EINVAL"},
-		{EFBIG, "EFBIG"},
-		{ENOSPC, "ENOSPC"},
-		{EROFS, "EROFS"},
-		{EMLINK, "EMLINK"},
-		{EPIPE, "EPIPE"},
-		{ERANGE, "ERANGE"},
-		{ENAMETOOLONG, "ENAMETOOLONG"},
-		{ENOTEMPTY, "ENOTEMPTY"},
-		{ENODATA, "ENODATA"},
-		{ENOLINK, "ENOLINK"},
-		{EBADMSG, "EBADMSG"},
-		{EOVERFLOW, "EOVERFLOW"},
-		{EOPNOTSUPP, "EOPNOTSUPP"},
-		{EADDRINUSE, "EADDRINUSE"},
-		{EADDRNOTAVAIL, "EADDRNOTAVAIL"},
-		{ENETDOWN, "ENETDOWN"},
-		{ENETUNREACH, "ENETUNREACH"},
-		{ENETRESET, "ENETRESET"},
-		{ECONNABORTED, "ECONNABORTED"},
-		{ECONNRESET, "ECONNRESET"},
-		{ENOTCONN, "ENOTCONN"},
-		{ESHUTDOWN, "ESHUTDOWN"},
-		{ETIMEDOUT, "ETIMEDOUT"},
-		{ECONNREFUSED, "ECONNREFUSED"},
-		{EHOSTDOWN, "EHOSTDOWN"},
-		{EHOSTUNREACH, "EHOSTUNREACH"},
-		{EALREADY, "EALREADY"},
-		{EINPROGRESS, "EINPROGRESS"},
-		{ESTALE, "ESTALE"},
-		{EUCLEAN, "EUCLEAN"},
-		{EDQUOT, "EDQUOT"},
-		{512, "ERESTARTSYS"}, /* linux/errno.h: never seen outside the kernel */
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (0U - (unsigned int)names[i].number == value)
-			return names[i].name;
-	return NULL;
-}
-
-struct naming {
-	const char *event, *field;		    /* patterns of fnmatch() */
-	const char *(*name_of)(unsigned int value); /* NULL: it has none */
-};
-
-static const struct naming namings[] = {
-	{"scoutfs_net_*_message", "nh_cmd", wire_command_name},
-	{"scoutfs_net_*_message", "nh_error", wire_error_name},
-	{"scoutfs_lock_*", "mode", wire_lock_mode_name},
-	{"scoutfs_lock_*", "invalidating_mode", wire_lock_mode_name},
-	{"scoutfs_lock_message", "old_mode", wire_lock_mode_name},
-	{"scoutfs_lock_message", "new_mode", wire_lock_mode_name},
-	{"scoutfs_quorum_*_message", "type", wire_quorum_type_name},
-	{"scoutfs_quorum_loop", "role", role_name},
-	{"scoutfs_*", "ret", errno_name},
-	{"scoutfs_*", "err", errno_name},
-};
-
-/* Bits of flags of connections, in the order of the kernel's enum conn_flags (src/net.h). */
-static const char *const conn_flags[] = {
-	"valid_greeting", "established", "shutting_down",  "saw_greeting",
-	"saw_farewell",	  "reconn_wait", "reconn_freeing", NULL};
-/* Of scoutfs_lock_message, in the order of its enum (src/lock_server.c). */
-static const char *const lock_words[] = {"CLIENT",  "SERVER",	"GRANT", "INVALIDATE",
-					 "REQUEST", "RESPONSE", NULL};
-
-/* Names that the kernel leaves in its tables, whose values the library cannot know. */
-static const struct {
-	const char *prefix;
-	const char *const *names; /* in order, ended by NULL */
-	bool bits;
-} left_names[] = {{"CONN_FL_", conn_flags, true}, {"SLT_", lock_words, false}};
-
 /* The name behind the number that was just made, if its field has names. */
 static void name_step(struct compiler *c, const struct tep_print_arg *arg,
 		      const struct print_num *num, const struct print_conv *conv)
 {
 	const struct tep_print_arg *leaf = arg;
+	print_name_fn name_of;
 	struct print_step *s;
-	size_t i = 0;
 
 	while (leaf && leaf->type == TEP_PRINT_TYPE)
 		leaf = leaf->typecast.item;
 	if (!c->names || !leaf || leaf->type != TEP_PRINT_FIELD ||
 	    strcmp(c->event->system, "scoutfs") != 0)
 		return;
-	while (i < ARRAY_SIZE(namings) && (fnmatch(namings[i].event, c->event->name, 0) != 0 ||
-					   strcmp(namings[i].field, leaf->field.name) != 0))
-		i++;
-	if (i == ARRAY_SIZE(namings))
+	name_of = print_names_of(c->event->name, leaf->field.name);
+	if (!name_of)
 		return;
 	s = step_new(c, STEP_NAME);
 	s->num = *num;
 	s->conv = *conv;
-	s->name_of = namings[i].name_of;
+	s->name_of = name_of;
 }
 
 /* ---- strings ---- */
@@ -655,21 +547,6 @@ static int64_t flag_value(const char *value)
 	return -1;
 }
 
-/* @otherwise unless it is a name of left_names. */
-static int64_t left_value(const struct compiler *c, const char *value, int64_t otherwise)
-{
-	for (size_t k = 0; c->names && otherwise == -1 && k < ARRAY_SIZE(left_names); k++) {
-		const char *prefix = left_names[k].prefix;
-
-		if (!str_starts(value, prefix))
-			continue;
-		for (size_t i = 0; left_names[k].names[i]; i++)
-			if (strcmp(left_names[k].names[i], value + strlen(prefix)) == 0)
-				return left_names[k].bits ? INT64_C(1) << i : (int64_t)i;
-	}
-	return otherwise;
-}
-
 static struct print_table table_of(struct compiler *c, const struct tep_print_flag_sym *list)
 {
 	const struct tep_print_flag_sym *at;
@@ -683,7 +560,9 @@ static struct print_table table_of(struct compiler *c, const struct tep_print_fl
 	choices = keep(c, NULL, 0, max_of(n, 1U) * sizeof(*choices));
 	at = list;
 	for (uint32_t i = 0; i < n && !c->error; i++, at = at->next) {
-		choices[i].value = left_value(c, at->value, flag_value(at->value));
+		choices[i].value = flag_value(at->value);
+		if (c->names && choices[i].value == -1)
+			choices[i].value = print_names_value(at->value);
 		choices[i].text = keep_string(c, at->str);
 		choices[i].bytes = (uint32_t)strlen(at->str);
 	}

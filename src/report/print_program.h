@@ -15,6 +15,9 @@
 #define PRINT_WIDTH_MAX 512
 #define PRINT_LITERAL_PAD 16 /* literals are copied in steps of this */
 
+/* What a number means; NULL: it has no name. */
+typedef const char *(*print_name_fn)(unsigned int value);
+
 enum print_num_op {
 	NUM_CONST, /* push .imm */
 	NUM_LOAD,  /* push the .bytes bytes at .offset */
@@ -129,7 +132,7 @@ struct print_step {
 	uint32_t target;
 	struct print_table table;
 	const char *text;
-	const char *(*name_of)(unsigned int value);
+	print_name_fn name_of;
 };
 
 struct print_block;
@@ -166,6 +169,10 @@ void print_run(const struct print_program *g, const struct print_symbols *symbol
 /* 1: made; 0: this print fmt is for the library; -ENOMEM. */
 int print_compile(struct tep_event *event, bool names, struct print_program **ret);
 void print_program_free(struct print_program *g);
+
+/* print_names.c */
+print_name_fn print_names_of(const char *event, const char *field);
+int64_t print_names_value(const char *name);
 
 /* May the library parse this format? May it print the event? See print_gate.c. */
 uint32_t print_gate_parse(const struct event_format *f);
