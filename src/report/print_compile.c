@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * An event's print fmt, parsed by libtraceevent, made into a program for print_run.c. Called once
- * for each event format when a bundle is opened.
+ * for each event format when a bundle is opened. Here are literals, conversions and strings; the
+ * numbers that they print are made by print_numbers.c.
  *
  * The library interprets its tree for every event: it looks fields up, allocates, and calls
  * vsnprintf() for every piece; that is most of what `trace-cmd report` costs. Here each conversion
@@ -17,33 +18,16 @@
  * offsets and widths before they are used.
  */
 #include <ctype.h>
-#include <errno.h>
-#include <traceevent/event-parse.h>
 
-#include "print_program.h"
+#include "print_compiler.h"
 
 #define STEPS_MAX 4096
-#define CODE_MAX 8192
 #define CHOICES_MAX 16384
-#define DEPTH_MAX 64	 /* of the tree */
-#define OFFSET_MAX 65535 /* as in format/event.c */
-#define NUMBER_BYTES 24	 /* a number's digits, sign and prefix */
-#define DYNAMIC_WORD_BYTES 4
+#define NUMBER_BYTES 24 /* a number's digits, sign and prefix */
 
 struct print_block {
 	struct print_block *next;
 	char bytes[];
-};
-
-struct compiler {
-	struct tep_event *event;
-	bool names;
-	struct print_program *program;
-	size_t step_size, code_size;
-	uint32_t code_count;
-	struct text literal; /* in front of the next step */
-	int stack;	     /* while a number is made */
-	int error;	     /* 0, or why it ends: -ENOMEM, -ENOTSUP */
 };
 
 /* What stands before a conversion letter. */
@@ -53,12 +37,6 @@ struct format {
 	const struct tep_print_arg *length;
 	bool after_dot;
 };
-
-static void give_up(struct compiler *c)
-{
-	if (!c->error)
-		c->error = -ENOTSUP;
-}
 
 static void *keep(struct compiler *c, const void *bytes, size_t n, size_t size)
 {
@@ -81,12 +59,6 @@ static const char *keep_string(struct compiler *c, const char *s)
 	return keep(c, s, strlen(s), strlen(s) + 1);
 }
 
-/* The bytes of an event up to here are read without another look. */
-static void needs(struct compiler *c, uint32_t bytes)
-{
-	c->program->need_bytes = max_of(c->program->need_bytes, bytes);
-}
-
 static void steps_grow(struct compiler *c)
 {
 	size_t size = max_of(c->step_size * 2, (size_t)16);
@@ -95,7 +67,7 @@ static void steps_grow(struct compiler *c)
 	if (c->program->step_count < c->step_size)
 		return;
 	if (size > STEPS_MAX) {
-		give_up(c);
+		print_give_up(c);
 		return;
 	}
 	grown = realloc(c->program->steps, size * sizeof(*grown));
@@ -118,7 +90,7 @@ static struct print_step *step_new(struct compiler *c, enum print_kind kind)
 	if (c->literal.failed)
 		c->error = -ENOMEM;
 	if (c->literal.len > UINT16_MAX)
-		give_up(c);
+		print_give_up(c);
 	if (c->error) {
 		nowhere = (struct print_step){0};
 		return &nowhere;
@@ -138,370 +110,6 @@ static void literal_flush(struct compiler *c)
 {
 	if (c->literal.len)
 		(void)step_new(c, STEP_LITERAL);
-}
-
-/* ---- numbers ---- */
-
-static struct print_code *code_new(struct compiler *c, enum print_num_op op, int stack)
-{
-	static struct print_code nowhere;
-	size_t size = max_of(c->code_size * 2, (size_t)16);
-	struct print_code *grown;
-
-	c->stack += stack;
-	if (c->stack > PRINT_STACK || c->code_count == CODE_MAX)
-		give_up(c);
-	if (!c->error && c->code_count == c->code_size) {
-		grown = realloc(c->program->code, size * sizeof(*grown));
-		if (!grown)
-			c->error = -ENOMEM;
-		else
-			c->program->code = grown;
-		c->code_size = size;
-	}
-	if (c->error)
-		return &nowhere;
-	c->program->code[c->code_count] = (struct print_code){.op = (uint8_t)op};
-	return &c->program->code[c->code_count++];
-}
-
-static bool is_number_size(int bytes)
-{
-	return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
-}
-
-/* A field of a tree's leaf, its place checked; NULL (and the program given up) when it is none. */
-static const struct tep_format_field *field_of(struct compiler *c, struct tep_format_field *f,
-					       const char *name)
-{
-	if (!f && name)
-		f = tep_find_any_field(c->event, name);
-	if (!f || f->offset < 0 || f->offset > OFFSET_MAX || f->size < 0 || f->size > OFFSET_MAX) {
-		give_up(c);
-		return NULL;
-	}
-	needs(c, (uint32_t)(f->offset + f->size));
-	return f;
-}
-
-static const struct tep_format_field *dynamic_field_of(struct compiler *c,
-						       struct tep_format_field *f, const char *name)
-{
-	const struct tep_format_field *found = field_of(c, f, name);
-
-	if (found && (!(found->flags & TEP_FIELD_IS_DYNAMIC) || found->size != DYNAMIC_WORD_BYTES))
-		give_up(c);
-	return c->error ? NULL : found;
-}
-
-/* What a cast leaves of a number: eval_type_str() of the library. */
-static uint64_t type_mask(const char *type, size_t n)
-{
-	static const struct {
-		const char *name;
-		uint64_t mask;
-	} types[] = {{"u8", 0xff},	  {"s8", 0xff},	       {"char", 0xff},
-		     {"u16", 0xffff},	  {"s16", 0xffff},     {"short", 0xffff},
-		     {"u32", 0xffffffff}, {"s32", 0xffffffff}, {"int", 0xffffffff}};
-	static const char prefix[] = "unsigned ";
-	size_t skip = n > sizeof(prefix) - 1 && memcmp(type, prefix, sizeof(prefix) - 1) == 0
-			      ? sizeof(prefix) - 1
-			      : 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		/* Behind "unsigned" only the words of C are looked for. */
-		if (skip && (types[i].name[0] == 'u' || types[i].name[1] <= '9'))
-			continue;
-		if (n - skip == strlen(types[i].name) &&
-		    memcmp(type + skip, types[i].name, n - skip) == 0)
-			return types[i].mask;
-	}
-	return UINT64_MAX;
-}
-
-static uint64_t cast_mask(const char *type)
-{
-	return type ? type_mask(type, strlen(type)) : UINT64_MAX;
-}
-
-/* Of "(u16 *)", the type that is pointed at; the library cuts off the last two characters. */
-static uint64_t cast_mask_pointed(const char *type)
-{
-	size_t n = type ? strlen(type) : 0;
-
-	return n > 2 && type[n - 1] == '*' ? type_mask(type, n - 2) : UINT64_MAX;
-}
-
-/* The library looks for a function of that name when there is no number; no event has one. */
-static uint64_t atom_value(const char *atom)
-{
-	return strtoull(atom, NULL, 0);
-}
-
-static bool is_op(const struct tep_print_arg *arg, const char *op)
-{
-	return arg->type == TEP_PRINT_OP && arg->op.op && strcmp(arg->op.op, op) == 0;
-}
-
-/* "(64 - (8 * 3))": what the compiler of the kernel would have worked out. */
-static bool constant(const struct tep_print_arg *arg, int depth, uint64_t *ret)
-{
-	uint64_t left, right;
-
-	if (!arg || depth > DEPTH_MAX)
-		return false;
-	if (arg->type == TEP_PRINT_ATOM) {
-		*ret = atom_value(arg->atom.atom);
-		return true;
-	}
-	if (arg->type != TEP_PRINT_OP || !constant(arg->op.left, depth + 1, &left) ||
-	    !constant(arg->op.right, depth + 1, &right))
-		return false;
-	if (is_op(arg, "-"))
-		*ret = left - right;
-	else if (is_op(arg, "+"))
-		*ret = left + right;
-	else if (is_op(arg, "*"))
-		*ret = left * right;
-	else if (is_op(arg, "<<") && right < 64)
-		*ret = left << right;
-	else
-		return false;
-	return true;
-}
-
-/* A number that is a load, a shift and a mask, or a constant. */
-static bool num_simple(struct compiler *c, const struct tep_print_arg *arg, int depth,
-		       struct print_num *ret)
-{
-	const struct tep_format_field *f;
-	uint64_t v;
-
-	if (!arg || depth > DEPTH_MAX)
-		return false;
-	switch (arg->type) {
-	case TEP_PRINT_ATOM:
-		*ret = (struct print_num){.mask = atom_value(arg->atom.atom)};
-		return true;
-	case TEP_PRINT_FIELD:
-		f = field_of(c, arg->field.field, arg->field.name);
-		if (!f || !is_number_size(f->size))
-			return false;
-		*ret = (struct print_num){.offset = (uint32_t)f->offset,
-					  .bytes = (uint8_t)f->size,
-					  .mask = UINT64_MAX};
-		return true;
-	case TEP_PRINT_TYPE:
-		if (!num_simple(c, arg->typecast.item, depth + 1, ret))
-			return false;
-		ret->mask &= cast_mask(arg->typecast.type);
-		return true;
-	case TEP_PRINT_OP:
-		break;
-	default:
-		return false;
-	}
-	if (!(is_op(arg, ">>") || is_op(arg, "&")) || !constant(arg->op.right, depth + 1, &v) ||
-	    !num_simple(c, arg->op.left, depth + 1, ret))
-		return false;
-	if (is_op(arg, "&")) {
-		ret->mask &= v;
-		return true;
-	}
-	if (!ret->bytes || v >= 64 || ret->shift + v >= 64)
-		return false;
-	ret->shift = (uint8_t)(ret->shift + v);
-	ret->mask >>= v;
-	return true;
-}
-
-static void code_arg(struct compiler *c, const struct tep_print_arg *arg, int depth);
-
-static void code_const(struct compiler *c, uint64_t v)
-{
-	code_new(c, NUM_CONST, 1)->imm = v;
-}
-
-static void code_field(struct compiler *c, const struct tep_print_arg *arg)
-{
-	const struct tep_format_field *f = field_of(c, arg->field.field, arg->field.name);
-	struct print_code *code;
-
-	if (!f)
-		return;
-	if (!is_number_size(f->size)) {
-		code_const(c, 0);
-		return;
-	}
-	code = code_new(c, NUM_LOAD, 1);
-	code->offset = (uint32_t)f->offset;
-	code->bytes = (uint8_t)f->size;
-}
-
-static void code_element(struct compiler *c, const struct tep_print_arg *array)
-{
-	const struct tep_format_field *f = NULL;
-	struct print_code *code;
-	unsigned int bytes = 0;
-
-	if (array->type == TEP_PRINT_DYNAMIC_ARRAY) {
-		f = dynamic_field_of(c, array->dynarray.field, NULL);
-		bytes = f && f->elementsize ? f->elementsize
-					    : (unsigned int)tep_get_long_size(c->event->tep);
-	} else if (array->type == TEP_PRINT_FIELD) {
-		f = field_of(c, array->field.field, array->field.name);
-		bytes = f ? f->elementsize : 0;
-	}
-	if (!f || bytes > 8 || !is_number_size((int)bytes)) {
-		give_up(c);
-		return;
-	}
-	code = code_new(c, array->type == TEP_PRINT_FIELD ? NUM_INDEX : NUM_INDEX_DYNAMIC, 0);
-	code->offset = (uint32_t)f->offset;
-	code->bytes = (uint8_t)bytes;
-	code->imm = bytes;
-	code->is_relative = f->flags & TEP_FIELD_IS_RELATIVE;
-}
-
-/* array[index] */
-static void code_index(struct compiler *c, const struct tep_print_arg *arg, int depth)
-{
-	const struct tep_print_arg *array = arg->op.left;
-	const char *type = NULL;
-	uint64_t mask;
-
-	code_arg(c, arg->op.right, depth + 1);
-	while (array && array->type == TEP_PRINT_TYPE) {
-		type = type ? type : array->typecast.type;
-		array = array->typecast.item;
-	}
-	if (!array) {
-		give_up(c);
-		return;
-	}
-	code_element(c, array);
-	mask = cast_mask_pointed(type);
-	if (mask != UINT64_MAX)
-		code_new(c, NUM_AND_MASK, 0)->imm = mask;
-}
-
-static void code_select(struct compiler *c, const struct tep_print_arg *arg, int depth)
-{
-	const struct tep_print_arg *both = arg->op.right;
-
-	if (!both || !is_op(both, ":")) {
-		give_up(c);
-		return;
-	}
-	code_arg(c, arg->op.left, depth + 1);
-	code_arg(c, both->op.left, depth + 1);
-	code_arg(c, both->op.right, depth + 1);
-	(void)code_new(c, NUM_SELECT, -2);
-}
-
-static void code_op(struct compiler *c, const struct tep_print_arg *arg, int depth)
-{
-	static const struct {
-		const char *op;
-		enum print_num_op code;
-	} ops[] = {
-		{"|", NUM_OR},		{"||", NUM_BOOL_OR},
-		{"&", NUM_AND},		{"&&", NUM_BOOL_AND},
-		{"<", NUM_LESS},	{"<=", NUM_LESS_EQUAL},
-		{">", NUM_GREATER},	{">=", NUM_GREATER_EQUAL},
-		{"==", NUM_EQUAL},	{"!=", NUM_NOT_EQUAL},
-		{"<<", NUM_SHIFT_LEFT}, {">>", NUM_SHIFT_RIGHT},
-		{"-", NUM_SUBTRACT},	{"+", NUM_ADD},
-		{"/", NUM_DIVIDE},	{"%", NUM_MODULO},
-		{"*", NUM_MULTIPLY},
-	};
-	size_t i = 0;
-
-	if (is_op(arg, "[")) {
-		code_index(c, arg, depth);
-		return;
-	}
-	if (is_op(arg, "?")) {
-		code_select(c, arg, depth);
-		return;
-	}
-	if (is_op(arg, "!") || is_op(arg, "~")) {
-		code_arg(c, arg->op.right, depth + 1);
-		(void)code_new(c, is_op(arg, "!") ? NUM_NOT : NUM_INVERT, 0);
-		return;
-	}
-	while (i < ARRAY_SIZE(ops) && !is_op(arg, ops[i].op))
-		i++;
-	if (i == ARRAY_SIZE(ops)) {
-		give_up(c);
-		return;
-	}
-	code_arg(c, arg->op.left, depth + 1); /* of a sign: 0 */
-	code_arg(c, arg->op.right, depth + 1);
-	(void)code_new(c, ops[i].code, -1);
-}
-
-static void code_length(struct compiler *c, const struct tep_print_arg *arg)
-{
-	const struct tep_format_field *f = dynamic_field_of(c, arg->dynarray.field, NULL);
-	struct print_code *code;
-
-	if (!f)
-		return;
-	code = code_new(c, NUM_LENGTH, 1);
-	code->offset = (uint32_t)f->offset;
-	code->is_relative = f->flags & TEP_FIELD_IS_RELATIVE;
-}
-
-/* Leaves one number more on the stack. */
-static void code_arg(struct compiler *c, const struct tep_print_arg *arg, int depth)
-{
-	uint64_t mask;
-
-	if (!arg || depth > DEPTH_MAX)
-		give_up(c);
-	if (c->error)
-		return;
-	switch (arg->type) {
-	case TEP_PRINT_NULL:
-		code_const(c, 0);
-		return;
-	case TEP_PRINT_ATOM:
-		code_const(c, atom_value(arg->atom.atom));
-		return;
-	case TEP_PRINT_FIELD:
-		code_field(c, arg);
-		return;
-	case TEP_PRINT_TYPE:
-		code_arg(c, arg->typecast.item, depth + 1);
-		mask = cast_mask(arg->typecast.type);
-		if (mask != UINT64_MAX)
-			code_new(c, NUM_AND_MASK, 0)->imm = mask;
-		return;
-	case TEP_PRINT_OP:
-		code_op(c, arg, depth);
-		return;
-	case TEP_PRINT_DYNAMIC_ARRAY_LEN:
-		code_length(c, arg);
-		return;
-	default: /* functions of plugins, addresses in our own memory, strings */
-		give_up(c);
-		return;
-	}
-}
-
-static struct print_num number(struct compiler *c, const struct tep_print_arg *arg)
-{
-	uint32_t begin = c->code_count;
-	struct print_num n = {0};
-
-	if (num_simple(c, arg, 0, &n) || c->error)
-		return n;
-	c->stack = 0;
-	code_arg(c, arg, 0);
-	if (c->code_count - begin > UINT16_MAX)
-		give_up(c);
-	return (struct print_num){.code = begin, .code_count = (uint16_t)(c->code_count - begin)};
 }
 
 /* The name behind the number that was just made, if its field has names. */
@@ -556,7 +164,7 @@ static struct print_table table_of(struct compiler *c, const struct tep_print_fl
 	for (at = list; at && n <= CHOICES_MAX; at = at->next)
 		n++;
 	if (n > CHOICES_MAX)
-		give_up(c);
+		print_give_up(c);
 	choices = keep(c, NULL, 0, max_of(n, 1U) * sizeof(*choices));
 	at = list;
 	for (uint32_t i = 0; i < n && !c->error; i++, at = at->next) {
@@ -577,7 +185,7 @@ static struct print_step *string_step(struct compiler *c, enum print_kind kind,
 	struct print_step *s;
 
 	if (f->length)
-		length = number(c, f->length);
+		length = print_number(c, f->length);
 	s = step_new(c, kind);
 	s->conv = f->conv;
 	s->length = length;
@@ -587,7 +195,7 @@ static struct print_step *string_step(struct compiler *c, enum print_kind kind,
 static void string_field(struct compiler *c, const struct tep_print_arg *arg,
 			 const struct format *f)
 {
-	const struct tep_format_field *field = field_of(c, arg->field.field, arg->field.name);
+	const struct tep_format_field *field = print_field_of(c, arg->field.field, arg->field.name);
 	struct print_step *s;
 
 	if (!field)
@@ -595,7 +203,7 @@ static void string_field(struct compiler *c, const struct tep_print_arg *arg,
 	if (!(field->flags & TEP_FIELD_IS_ARRAY) &&
 	    field->size == tep_get_long_size(c->event->tep)) {
 		s = step_new(c, STEP_STRING_POINTER);
-		s->num = number(c, arg);
+		s->num = print_number(c, arg);
 		return;
 	}
 	s = string_step(c, STEP_STRING, f);
@@ -607,7 +215,7 @@ static void string_dynamic(struct compiler *c, const struct tep_print_arg *arg,
 			   const struct format *f, enum print_kind kind)
 {
 	const struct tep_format_field *field =
-		dynamic_field_of(c, arg->string.field, arg->string.string);
+		print_dynamic_field_of(c, arg->string.field, arg->string.string);
 	struct print_step *s;
 
 	if (!field)
@@ -621,7 +229,7 @@ static void string_table(struct compiler *c, const struct tep_print_arg *arg,
 			 const struct format *f)
 {
 	bool flags = arg->type == TEP_PRINT_FLAGS;
-	struct print_num num = number(c, flags ? arg->flags.field : arg->symbol.field);
+	struct print_num num = print_number(c, flags ? arg->flags.field : arg->symbol.field);
 	struct print_table table = table_of(c, flags ? arg->flags.flags : arg->symbol.symbols);
 	const char *delimiter = keep_string(c, flags && arg->flags.delim ? arg->flags.delim : "");
 	struct print_step *s = string_step(c, flags ? STEP_FLAGS : STEP_CHOICE, f);
@@ -638,11 +246,11 @@ static void array_source(struct compiler *c, const struct tep_print_arg *array,
 	const struct tep_format_field *f = NULL;
 
 	if (array && array->type == TEP_PRINT_DYNAMIC_ARRAY)
-		f = dynamic_field_of(c, array->dynarray.field, NULL);
+		f = print_dynamic_field_of(c, array->dynarray.field, NULL);
 	else if (array && array->type == TEP_PRINT_FIELD)
-		f = field_of(c, array->field.field, array->field.name);
+		f = print_field_of(c, array->field.field, array->field.name);
 	if (!f) {
-		give_up(c);
+		print_give_up(c);
 		return;
 	}
 	s->num.offset = (uint32_t)f->offset;
@@ -652,7 +260,7 @@ static void array_source(struct compiler *c, const struct tep_print_arg *array,
 
 static void string_hex(struct compiler *c, const struct tep_print_arg *arg)
 {
-	struct print_num length = number(c, arg->hex.size);
+	struct print_num length = print_number(c, arg->hex.size);
 	struct print_step *s = step_new(c, STEP_HEX);
 
 	s->length = length;
@@ -662,12 +270,13 @@ static void string_hex(struct compiler *c, const struct tep_print_arg *arg)
 
 static void string_array(struct compiler *c, const struct tep_print_arg *arg)
 {
-	struct print_num length = number(c, arg->int_array.count);
-	struct print_num size = number(c, arg->int_array.el_size);
+	struct print_num length = print_number(c, arg->int_array.count);
+	struct print_num size = print_number(c, arg->int_array.el_size);
 	struct print_step *s = step_new(c, STEP_ARRAY);
 
-	if (size.bytes || size.code_count || size.mask > 8 || !is_number_size((int)size.mask)) {
-		give_up(c);
+	if (size.bytes || size.code_count || size.mask > 8 ||
+	    !print_is_number_size((int)size.mask)) {
+		print_give_up(c);
 		return;
 	}
 	s->length = length;
@@ -686,11 +295,11 @@ static void string_select(struct compiler *c, const struct tep_print_arg *arg,
 	struct print_num condition;
 	uint32_t unless, jump;
 
-	if (!is_op(arg, "?") || !both || !is_op(both, ":")) {
-		give_up(c);
+	if (!print_is_op(arg, "?") || !both || !print_is_op(both, ":")) {
+		print_give_up(c);
 		return;
 	}
-	condition = number(c, arg->op.left);
+	condition = print_number(c, arg->op.left);
 	step_new(c, STEP_JUMP_UNLESS)->num = condition;
 	unless = c->program->step_count - 1;
 	string_arg(c, both->op.left, f, depth + 1);
@@ -709,8 +318,8 @@ static void string_arg(struct compiler *c, const struct tep_print_arg *arg, cons
 {
 	struct print_step *s;
 
-	if (!arg || depth > DEPTH_MAX)
-		give_up(c);
+	if (!arg || depth > PRINT_DEPTH_MAX)
+		print_give_up(c);
 	if (c->error)
 		return;
 	switch (arg->type) {
@@ -745,7 +354,7 @@ static void string_arg(struct compiler *c, const struct tep_print_arg *arg, cons
 		string_select(c, arg, f, depth);
 		return;
 	default:
-		give_up(c);
+		print_give_up(c);
 		return;
 	}
 }
@@ -776,7 +385,7 @@ static void convert_number(struct compiler *c, char letter, struct format *f,
 	struct print_step *s;
 
 	if (f->longs < -2 || f->longs > 2) {
-		give_up(c);
+		print_give_up(c);
 		return;
 	}
 	conv->bits = bits[f->longs + 2];
@@ -790,9 +399,9 @@ static void convert_number(struct compiler *c, char letter, struct format *f,
 			 !conv->zero && !conv->plus && !conv->alternate && !conv->width &&
 			 conv->precision < 0 && !f->length;
 	conv_zeros(f);
-	num = number(c, arg);
+	num = print_number(c, arg);
 	if (f->length)
-		length = number(c, f->length);
+		length = print_number(c, f->length);
 	s = step_new(c, STEP_NUMBER);
 	s->num = num;
 	s->length = length;
@@ -823,12 +432,12 @@ static void convert_pointer(struct compiler *c, char letter, const struct tep_pr
 	case 'i':
 	case 'U':
 	case 'h':
-		give_up(c);
+		print_give_up(c);
 		return;
 	default:
 		break;
 	}
-	num = number(c, arg);
+	num = print_number(c, arg);
 	step_new(c, kind)->num = num;
 }
 
@@ -840,7 +449,7 @@ static void format_char(struct compiler *c, struct format *f, char ch)
 
 	if (ch == '.') {
 		if (f->after_dot)
-			give_up(c);
+			print_give_up(c);
 		f->after_dot = true;
 		conv->precision = 0;
 	} else if (ch == '#') {
@@ -854,12 +463,12 @@ static void format_char(struct compiler *c, struct format *f, char ch)
 	} else {
 		*number = (int16_t)(*number * 10 + (ch - '0'));
 		if (*number > PRINT_WIDTH_MAX)
-			give_up(c);
+			print_give_up(c);
 	}
 	/* printf() has an order for them; what else it makes of them is not known here. */
 	if ((ch == '#' || ch == '+' || ch == '-') &&
 	    (f->after_dot || conv->width || conv->width_is_number))
-		give_up(c);
+		print_give_up(c);
 }
 
 static const struct tep_print_arg *take_arg(struct compiler *c, const struct tep_print_arg **arg)
@@ -867,7 +476,7 @@ static const struct tep_print_arg *take_arg(struct compiler *c, const struct tep
 	const struct tep_print_arg *taken = *arg;
 
 	if (!taken)
-		give_up(c);
+		print_give_up(c);
 	else
 		*arg = taken->next;
 	return taken;
@@ -876,7 +485,7 @@ static const struct tep_print_arg *take_arg(struct compiler *c, const struct tep
 static void format_star(struct compiler *c, struct format *f, const struct tep_print_arg **arg)
 {
 	if (f->length || (f->after_dot ? f->conv.precision : f->conv.width))
-		give_up(c);
+		print_give_up(c);
 	f->length = take_arg(c, arg);
 	if (f->after_dot)
 		f->conv.precision_is_number = true;
@@ -919,10 +528,10 @@ static const char *conversion(struct compiler *c, const char *s, const struct te
 				convert_number(c, *s, &f, n);
 			return s + 1;
 		} else {
-			give_up(c);
+			print_give_up(c);
 		}
 	}
-	give_up(c);
+	print_give_up(c);
 	return s;
 }
 
@@ -955,7 +564,7 @@ static void compile(struct compiler *c)
 
 	if (!s || c->event->handler ||
 	    c->event->flags & (TEP_EVENT_FL_ISBPRINT | (int)TEP_EVENT_FL_FAILED))
-		give_up(c);
+		print_give_up(c);
 	while (!c->error && *s) {
 		if (*s == '%' && s[1] != '%')
 			s = conversion(c, s + 1, &arg);
