@@ -10,8 +10,8 @@
  *
  * There are members, by name, and streams of chunks: ring pages of one CPU, pcap records, lines of
  * kernel.log, rows of clocks.csv, samples of a series. A chunk of ring pages is whole pages and any
- *other chunk whole records: the recorder's spool takes whole records only and never divides what it
- *took. (A damaged or hostile file may differ: look at every length.)
+ * other chunk whole records: the recorder's spool takes whole records only and never divides what
+ * it took. (A damaged or hostile file may differ: look at every length.)
  *
  * Opening is in two steps, so that everything that parses can be done where no file can be opened:
  *

@@ -3,6 +3,7 @@
  * What the files of the bundle reader share; nobody else includes it.
  *
  *	bundle.c          opening, what kind it is, names, notes, members
+ *	bundle_streams.c  streams, their chunks, and which of them a window has
  *	bundle_row.c      rows of zstd frames: the assembled bundle, segments of a session
  *	bundle_ahead.c    the same walk by many threads, to have the pages in memory
  *	bundle_read.c     bytes of chunks and members
@@ -155,6 +156,8 @@ struct bundle_stream_list *bundle_list(struct bundle *b, enum chunk_stream kind,
 struct bundle_stream_list *bundle_list_find(struct bundle *b, enum chunk_stream kind, uint32_t id);
 enum chunk_stream bundle_stream_of(const char *path);
 const char *bundle_stream_file(enum chunk_stream kind);
+int bundle_close_streams(struct bundle *b, struct err *e);
+void bundle_name_series(struct bundle *b, uint32_t id, const char *path);
 bool bundle_member_has(const struct bundle_member_data *d, const struct bundle_stream *s);
 
 bool bundle_row_is_assembled(struct bundle *b, uint16_t file);
