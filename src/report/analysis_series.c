@@ -118,17 +118,11 @@ static void put_gauge(struct table *t, const struct line *l)
 
 /* ---- tables ---- */
 
-#define NAME_COLUMNS                                                      \
-	{"series", "series", COLUMN_TEXT}, {"file", "file", COLUMN_TEXT}, \
-	{                                                                 \
-		"counter", "counter", COLUMN_TEXT                         \
-	}
-
 static void tell_moved(struct series_report *a, struct report_out *out, const struct line *lines,
 		       size_t count)
 {
 	static const struct column columns[] = {
-		NAME_COLUMNS,
+		SERIES_NAME_COLUMNS,
 		{"is", "is", COLUMN_TEXT},
 		{"near", "around it", COLUMN_REAL, 1},
 		{"rest", "else", COLUMN_REAL, 1},
@@ -165,23 +159,66 @@ static void tell_moved(struct series_report *a, struct report_out *out, const st
 		      "smaller, each with 1 added.");
 }
 
-static void note_still(struct table *t, uint64_t still)
+/*
+ * For people the many that never moved would bury the few that did; a program gets all of them. Who
+ * names counters wants to see them.
+ */
+static bool hides_still(const struct series_report *a, const struct report_out *out, uint64_t still)
 {
-	if (still)
+	return report_takes_text(out) && a->options->limit && still > a->options->limit &&
+	       !series_are_named(a->options);
+}
+
+static void note_still(struct table *t, uint64_t still, bool hidden)
+{
+	if (hidden)
+		table_note(t,
+			   "%" PRIu64 " more never moved and are not shown: --limit=0 shows all, "
+			   "--counter those that it names.",
+			   still);
+	else if (still)
 		table_note(t,
 			   "%" PRIu64 " of these %zu never moved: of each series they come last, "
 			   "and --nonzero leaves them out.",
 			   still, t->row_count);
 }
 
+/* The rows of those that are @rising, or of the others. */
+static void put_lines(const struct series_report *a, const struct report_out *out, struct table *t,
+		      const struct line *lines, size_t count, bool rising)
+{
+	uint64_t still = 0;
+	bool hidden;
+
+	for (size_t i = 0; i < count; i++)
+		still += is_shown(a, lines[i].counter) && !lines[i].counter->moved &&
+			 series_is_rising(lines[i].counter) == rising;
+	hidden = hides_still(a, out, still);
+	for (size_t i = 0; i < count; i++) {
+		const struct series_counter *c = lines[i].counter;
+
+		if (!is_shown(a, c) || series_is_rising(c) != rising || (hidden && !c->moved))
+			continue;
+		if (rising)
+			put_counter(t, &lines[i]);
+		else
+			put_gauge(t, &lines[i]);
+	}
+	note_still(t, still, hidden);
+}
+
+#define VALUE_COLUMNS                                              \
+	SERIES_NAME_COLUMNS, {"samples", "samples", COLUMN_COUNT}, \
+		{"first", "first", COLUMN_REAL, 0},                \
+	{                                                          \
+		"last", "last", COLUMN_REAL, 0                     \
+	}
+
 static void tell_counters(struct series_report *a, struct report_out *out, const struct line *lines,
 			  size_t count)
 {
 	static const struct column columns[] = {
-		NAME_COLUMNS,
-		{"samples", "samples", COLUMN_COUNT},
-		{"first", "first", COLUMN_REAL, 0},
-		{"last", "last", COLUMN_REAL, 0},
+		VALUE_COLUMNS,
 		{"delta", "rose by", COLUMN_REAL, 0},
 		{"min_per_s", "least", COLUMN_RATE, 1},
 		{"avg_per_s", "average", COLUMN_RATE, 1},
@@ -191,19 +228,15 @@ static void tell_counters(struct series_report *a, struct report_out *out, const
 		{"wraps", "wrapped", COLUMN_COUNT},
 	};
 	struct table *t = report_table(out, "counters", "Counters", columns, ARRAY_SIZE(columns));
-	uint64_t resets = 0, still = 0;
+	uint64_t resets = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		if (!is_shown(a, lines[i].counter) || !series_is_rising(lines[i].counter))
-			continue;
-		put_counter(t, &lines[i]);
-		resets += lines[i].counter->resets;
-		still += !lines[i].counter->moved;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (is_shown(a, lines[i].counter) && series_is_rising(lines[i].counter))
+			resets += lines[i].counter->resets;
 	table_note(t,
 		   "The least and the most are over the time between two samples, the average is "
 		   "over all of them.");
-	note_still(t, still);
+	put_lines(a, out, t, lines, count, true);
 	if (resets)
 		table_note(t, "What fell to less than half began again at 0: then all that it says "
 			      "was counted since.");
@@ -213,10 +246,7 @@ static void tell_gauges(struct series_report *a, struct report_out *out, const s
 			size_t count)
 {
 	static const struct column columns[] = {
-		NAME_COLUMNS,
-		{"samples", "samples", COLUMN_COUNT},
-		{"first", "first", COLUMN_REAL, 0},
-		{"last", "last", COLUMN_REAL, 0},
+		VALUE_COLUMNS,
 		{"delta", "changed by", COLUMN_REAL, 0},
 		{"min", "least", COLUMN_REAL, 0},
 		{"avg", "average", COLUMN_REAL, 1},
@@ -224,15 +254,8 @@ static void tell_gauges(struct series_report *a, struct report_out *out, const s
 	};
 	struct table *t = report_table(out, "gauges", "What there was at each moment", columns,
 				       ARRAY_SIZE(columns));
-	uint64_t still = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		if (!is_shown(a, lines[i].counter) || series_is_rising(lines[i].counter))
-			continue;
-		put_gauge(t, &lines[i]);
-		still += !lines[i].counter->moved;
-	}
-	note_still(t, still);
+	put_lines(a, out, t, lines, count, false);
 }
 
 /* The path that could not be read most often, and why; else one that is too long. */
@@ -266,10 +289,6 @@ static uint64_t shown_counters(const struct series_set *s)
 
 static void put_source(struct table *t, const struct series_set *s)
 {
-	size_t files = 0;
-
-	for (size_t i = 0; i < s->label_count; i++)
-		files++;
 	table_row(t);
 	table_text(t, s->source.name);
 	if (s->source.interval_ns)
@@ -288,7 +307,7 @@ static void put_source(struct table *t, const struct series_set *s)
 		for (int i = 0; i < 5; i++)
 			table_none(t);
 	}
-	table_u64(t, files);
+	table_u64(t, s->label_count);
 	table_u64(t, shown_counters(s));
 	table_u64(t, s->unreadable);
 	table_u64(t, s->cut);

@@ -13,6 +13,13 @@
 
 #define SERIES_COUNTERS_MAX 50000 /* of a recording; what is beyond is counted */
 
+/* Of a table: whose row it is. */
+#define SERIES_NAME_COLUMNS                                               \
+	{"series", "series", COLUMN_TEXT}, {"file", "file", COLUMN_TEXT}, \
+	{                                                                 \
+		"counter", "counter", COLUMN_TEXT                         \
+	}
+
 /* One stream of samples. */
 struct series_source {
 	const struct bundle_stream *stream;

@@ -201,12 +201,6 @@ static void put_gauges(struct table *t, const struct named *n, size_t count)
 	table_real(t, max);
 }
 
-#define NAME_COLUMNS                                                      \
-	{"series", "series", COLUMN_TEXT}, {"file", "file", COLUMN_TEXT}, \
-	{                                                                 \
-		"counter", "counter", COLUMN_TEXT                         \
-	}
-
 /**
  * series_merged() - the tables `counters` and `gauges`, for a comparison
  *
@@ -215,12 +209,12 @@ static void put_gauges(struct table *t, const struct named *n, size_t count)
 int series_merged(const struct recording *rec, const struct series_set *sets, size_t count,
 		  struct report_out *out, struct err *e)
 {
-	static const struct column counters[] = {NAME_COLUMNS,
+	static const struct column counters[] = {SERIES_NAME_COLUMNS,
 						 {"delta", "rose by", COLUMN_REAL, 1},
 						 {"min_per_s", "least", COLUMN_RATE, 1},
 						 {"avg_per_s", "average", COLUMN_RATE, 1},
 						 {"max_per_s", "most", COLUMN_RATE, 1}};
-	static const struct column gauges[] = {NAME_COLUMNS,
+	static const struct column gauges[] = {SERIES_NAME_COLUMNS,
 					       {"min", "least", COLUMN_REAL, 1},
 					       {"avg", "average", COLUMN_REAL, 1},
 					       {"max", "most", COLUMN_REAL, 1}};
