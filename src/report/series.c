@@ -320,7 +320,8 @@ static void take_step(const struct series_look *l, struct series_counter *c, uin
 	struct series_step s = series_step(&c->last, v, ns - c->last_ns, c->kind);
 	double per_s = s.delta.d / ((double)s.ns / (double)NSEC_PER_SEC);
 
-	c->moved |= s.delta.d < 0 || s.delta.d > 0;
+	/* One that fell to 0 has counted nothing since, but it was not always the same. */
+	c->moved |= s.delta.d < 0 || s.delta.d > 0 || s.reset;
 	/* Of what is not known to be a counter only a wrap is taken for one. */
 	c->fell |= c->kind == COUNTER_UNKNOWN && !s.wrapped && is_less(v, &c->last);
 	c->resets += s.reset;
