@@ -392,7 +392,8 @@ static void close_members(struct bundle *b)
 		for (size_t k = 0; d->stream && k < b->stream_count; k++)
 			if (bundle_member_has(d, &b->streams[k]))
 				sum += b->streams[k].raw_bytes;
-		if (d->stream == CHUNK_SERIES)
+		/* Also of a folder or a tar of another's, where no chunks follow. */
+		if (d->stream_id && bundle_stream_of(b->members[i].path) == CHUNK_SERIES)
 			bundle_name_series(b, d->stream_id, b->members[i].path);
 		if (b->members[i].bytes == BUNDLE_BYTES_UNKNOWN)
 			b->members[i].bytes = sum;
