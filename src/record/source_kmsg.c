@@ -5,6 +5,10 @@
  * Read in the loop thread, because log triggers decide there: a record is matched first and kept
  * second. What is in the log at arming is kept for context but fires nothing. Records that the log
  * overwrote before they were read are counted by their sequence numbers.
+ *
+ * Not every line wakes its readers: before Linux 5.18 what is printed where the kernel may not take
+ * locks (an NMI, as the hard-lockup detector's) waits until another line follows. So the log is
+ * also looked at once a second.
  */
 #include "source.h"
 
@@ -24,10 +28,12 @@
 #define KMSG_BURST 256 /* records a callback, so that a flood leaves the loop its other work */
 #define BACKLOG_MAX (32 * MIB)
 #define WARN_EVERY_NS (10 * NSEC_PER_SEC)
+#define LOOK_EVERY_NS NSEC_PER_SEC
 
 struct kmsg_source {
 	int fd;
 	struct loop_source *watch;
+	struct loop_source *look; /* for lines that woke nobody */
 	struct spool_stream *stream;
 	struct text backlog;
 	struct spool_span backlog_span;
@@ -123,16 +129,19 @@ static void keep(struct source *s, const struct kmsg_record *r)
 	atomic_fetch_add(&s->session->stats.log_records, 1);
 }
 
-static void on_readable(void *arg, int fd, uint32_t events)
+static void unwatch(struct kmsg_source *k)
 {
-	struct source *s = arg;
+	loop_source_free(take_ptr(k->watch));
+	loop_source_free(take_ptr(k->look));
+}
+
+static void read_burst(struct source *s)
+{
 	struct kmsg_source *k = s->priv;
 	char buf[KMSG_RECORD_MAX];
 	struct kmsg_record record;
 	int r = 0;
 
-	(void)fd;
-	(void)events;
 	for (int n = 0; n < KMSG_BURST && (r = next_record(k, buf, &record)) > 0; n++) {
 		uint64_t mono_ns = mono_of(s, &record);
 
@@ -143,8 +152,20 @@ static void on_readable(void *arg, int fd, uint32_t events)
 	if (r < 0) {
 		source_degrade(s, SOURCE_FAILED, "/dev/kmsg could not be read any more: %s",
 			       strerror(-r));
-		loop_source_free(take_ptr(k->watch));
+		unwatch(k);
 	}
+}
+
+static void on_readable(void *arg, int fd, uint32_t events)
+{
+	(void)fd;
+	(void)events;
+	read_burst(arg);
+}
+
+static void on_look(void *arg)
+{
+	read_burst(arg);
 }
 
 static int load_backlog(struct source *s, struct err *e)
@@ -228,11 +249,18 @@ static void spool_backlog(struct source *s)
 static int kmsg_start(struct source *s, struct err *e)
 {
 	struct kmsg_source *k = s->priv;
+	int r;
 
 	if (k->fd < 0)
 		return 0;
 	spool_backlog(s);
-	return loop_add_fd(s->session->loop, k->fd, EPOLLIN, on_readable, s, &k->watch, e);
+	r = loop_add_fd(s->session->loop, k->fd, EPOLLIN, on_readable, s, &k->watch, e);
+	if (r == 0)
+		r = loop_add_timer(s->session->loop, on_look, s, &k->look, e);
+	if (r < 0)
+		return r;
+	r = loop_timer_set(k->look, LOOK_EVERY_NS, LOOK_EVERY_NS);
+	return r < 0 ? err_errno(e, r, "cannot set a timer") : 0;
 }
 
 static int kmsg_drain(struct source *s, struct err *e)
@@ -245,7 +273,7 @@ static int kmsg_drain(struct source *s, struct err *e)
 	(void)e;
 	if (k->fd < 0 || !k->watch)
 		return 0;
-	loop_source_free(take_ptr(k->watch));
+	unwatch(k);
 	while (next_record(k, buf, &record) > 0) {
 		uint64_t mono_ns = mono_of(s, &record);
 
@@ -264,7 +292,7 @@ static void kmsg_free(struct source *s)
 
 	if (!k)
 		return;
-	loop_source_free(k->watch);
+	unwatch(k);
 	closep(&k->fd);
 	text_free(&k->backlog);
 	free(k);
