@@ -41,8 +41,17 @@ finish() {
 	exit 0 # how the promises went is in the lines; this says that all were looked at
 }
 show_log() {
+	local t
 	echo "# the recorder said:"
 	tail -40 /tmp/rec.err 2>/dev/null | cut -c1-300 | sed 's/^/#   /'
+	kill -0 "${rec_pid:-none}" 2>/dev/null || return
+	echo "# it still runs; of each thread name, state, time used, system call and where in it:"
+	for t in /proc/"$rec_pid"/task/*; do
+		echo "#   $(cat "$t/comm") $(cut -d' ' -f3,14,15 "$t/stat") $(cat "$t/syscall") $(cat "$t/wchan")"
+		sed 's/^/#     /' "$t/stack" 2>/dev/null
+	done
+	scoutfs-trace status --json 2>&1 | cut -c1-1500 | sed 's/^/#   status: /'
+	dmesg | tail -n 3 | sed 's/^/#   kernel log ends: /'
 }
 
 # until_true WHAT COMMAND...
