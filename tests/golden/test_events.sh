@@ -3,38 +3,16 @@
 #
 # Reports on trace events of the real sessions: `events` beside trace-cmd, byte for byte; `rates`, `locks`, `commits`
 # and `timeline` beside a few lines of Python over its text (events.py). Arguments: the program, raw_bundle.
-set -u
-export SCOUTFS_TRACE_NO_CONFIG=yes
-program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-data=$here/../data/real
-# shellcheck source=tests/golden/real.sh
-. "$here/real.sh"
-for tool in trace-cmd zstd python3 tar; do
-	command -v "$tool" >/dev/null || {
-		echo "1..0 # SKIP no $tool"
-		exit 77
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-
-number=0 failed=0
-result() { # STATUS NAME
-	if [ "$1" = 0 ]; then
-		echo "ok $((++number)) - $2"
-	else
-		echo "not ok $((++number)) - $2"
-		failed=1
-	fi
-}
+# shellcheck source=tests/golden/lib.sh
+. "$here/lib.sh"
+begin trace-cmd zstd python3 tar
 
 # Moments at which some wait for locks that others hold.
 declare -A cuts=([fence-client]='-21.883s -22.0713s +3.3882s' [fence-leader]='-10.3157s +1.875s +1.9088s')
 # From pcap-summary.txt of the captures: what walks the streams with nothing but the header's length found.
 declare -A messages=([fence-client]=3292 [fence-leader]=1796)
 
-echo 1..13
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	bundle=$work/$session.tar.zst
@@ -100,4 +78,4 @@ fired=$("$program" report "$bundle" timeline --source log --from +0s --to +0s --
 	python3 -c 'import json,sys; j=json.load(sys.stdin); print(sum(r["time_ns"] == j["trigger_monotonic_ns"] and r["source"] == "log" for r in j["reports"]["timeline"]["tables"]["timeline"]["rows"]))')
 [ "$fired" = 1 ]
 result $? "the line that fired is at the trigger's moment"
-exit $failed
+finish

@@ -3,32 +3,10 @@
 #
 # Exports of the real sessions, beside what trace-cmd, tshark and a few lines of Python make of the same captures
 # (export.py); then names that a stranger made up, and windows with nothing in them. Arguments: the program, raw_bundle.
-set -u
-export SCOUTFS_TRACE_NO_CONFIG=yes
-program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-data=$here/../data/real
-# shellcheck source=tests/golden/real.sh
-. "$here/real.sh"
-for tool in trace-cmd tshark capinfos editcap zstd python3 jq tar; do
-	command -v "$tool" >/dev/null || {
-		echo "1..0 # SKIP no $tool"
-		exit 77
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-
-number=0 failed=0
-tell() { # NAME: by the last exit status
-	local status=$?
-	if [ $status = 0 ]; then
-		echo "ok $((++number)) - $1"
-	else
-		echo "not ok $((++number)) - $1"
-		failed=1
-	fi
-}
+# shellcheck source=tests/golden/lib.sh
+. "$here/lib.sh"
+begin trace-cmd tshark capinfos editcap zstd python3 jq tar
 
 packets_text() { # PCAP
 	tshark -r "$1" -Y 'tcp.len > 0' -T fields -E separator=' ' -e frame.time_epoch -e ip.src -e tcp.srcport -e ip.dst \
@@ -65,17 +43,17 @@ for session in fence-client fence-leader; do
 	trace-cmd report -t "$work/trace.dat" >"$work/events.txt" 2>"$work/trace-cmd.err"
 	"$program" export "$work/$session.tar.zst" --output "$work/export.json" &&
 		python3 "$here/export.py" "$session" "$work"
-	tell "perfetto: $session has the requests, waits, lines and marks that others count"
+	result $? "perfetto: $session has the requests, waits, lines and marks that others count"
 	"$program" export "$work/$session.tar.zst" --format pcapng -o "$work/$session.pcapng" &&
 		editcap -F nsecpcap "$work/$session.pcapng" "$work/back.pcap" &&
 		editcap -F nsecpcap "$work/packets.pcap" "$work/same.pcap" && cmp "$work/back.pcap" "$work/same.pcap"
-	tell "pcapng: $session is the same packets, byte for byte and stamp for stamp"
+	result $? "pcapng: $session is the same packets, byte for byte and stamp for stamp"
 	tar -xOf "$work/$session.tar.zst" --wildcards '*/manifest.json' 2>"$work/tar.err" >"$work/manifest.json"
 	near=$(frames "$work/packets.pcap" | nearest "$(jq .stop.realtime_ns "$work/manifest.json")")
 	# Comments may have line breaks; this one has none.
 	[ "$(tshark -r "$work/$session.pcapng" -Y frame.comment -T fields -e frame.number -e frame.comment 2>"$work/tshark.err" |
 		sed 's/ ([^(]* this packet)$//')" = "$near	trigger $(jq -r '.stop | .trigger + ": " + .text' "$work/manifest.json")" ]
-	tell "pcapng: $session has the trigger on the packet that is nearest"
+	result $? "pcapng: $session has the trigger on the packet that is nearest"
 done
 
 bundle=$work/fence-client.tar.zst
@@ -83,20 +61,20 @@ bundle=$work/fence-client.tar.zst
 	jq -e '[.traceEvents[] | select(.ph == "b")] | length > 10' "$work/export.json" >"$work/jq.out" &&
 	jq -e '.traceEvents | ([.[] | select(.ph == "b")] | length) == ([.[] | select(.ph == "e")] | length)' \
 		"$work/export.json" >"$work/jq.out"
-tell "perfetto: a window has what is in it, and spans that end with it"
+result $? "perfetto: a window has what is in it, and spans that end with it"
 
 "$program" export "$bundle" --from +1h --to +2h >"$work/export.json" &&
 	jq -e '[.traceEvents[] | select(.ph != "M" and .ph != "C")] == []' "$work/export.json" >"$work/jq.out"
-tell "perfetto: a window with nothing in it is an empty file"
+result $? "perfetto: a window with nothing in it is an empty file"
 
 "$program" export "$bundle" --source trace >"$work/export.json" &&
 	jq -e '[.traceEvents[] | select(.cat == "log" or .cat == "connection")] == []' "$work/export.json" >"$work/jq.out" &&
 	jq -e '[.traceEvents[] | select(.cat == "rpc")] | length > 100' "$work/export.json" >"$work/jq.out"
-tell "perfetto: without packets there are the requests of the trace events"
+result $? "perfetto: without packets there are the requests of the trace events"
 
 "$program" export "$bundle" --source context >"$work/refused" 2>"$work/export.err"
 [ $? = 2 ] && [ ! -s "$work/refused" ] && grep -q "files about the host are not exported" "$work/export.err"
-tell "files about the host are refused: nothing would come of them"
+result $? "files about the host are refused: nothing would come of them"
 
 # A stranger's names: quotes, tags, line breaks, bytes that are no UTF-8.
 mkdir "$work/folder" && tar -C "$work/folder" --strip-components=1 -xf "$bundle" 2>"$work/tar.err"
@@ -116,11 +94,11 @@ EOF
 "$program" export "$work/folder" >"$work/export.json" 2>"$work/export.err"
 jq -e '[.traceEvents[] | select(.cat == "trigger" or .cat == "suspect") | select(.args.text | test("alert"))] | length == 2' \
 	"$work/export.json" >"$work/jq.out"
-tell "perfetto: it is JSON whatever the names are"
+result $? "perfetto: it is JSON whatever the names are"
 "$program" export "$work/folder" --format pcapng >"$work/evil.pcapng" 2>"$work/export.err"
 [ "$(frames "$work/evil.pcapng" frame.comment | wc -l)" = 1 ] &&
 	[ "$(frames "$work/evil.pcapng" | wc -l)" = "$(frames "$work/packets.pcap.fc" | wc -l)" ]
-tell "pcapng: and a capture that tshark reads"
+result $? "pcapng: and a capture that tshark reads"
 
 manifest() { # NEWKEYS: a JSON object
 	jq -c --argjson new "$1" '(.sources[] | select(.name == "packets")) *= $new' "$work/manifest.json" \
@@ -137,14 +115,14 @@ after=$(frames "$work/packets.pcap.fc" | awk -v at="$(printf %d.%09d $((real / 1
 	'$2 >= at { print $1; exit }')
 [ "$(tshark -r "$work/lost.pcapng" -Y 'frame.drop_count' -T fields -e frame.number -e frame.drop_count -e frame.comment \
 	2>"$work/tshark.err")" = "$after	7	7 packets lost before this one: the ring was full" ]
-tell "pcapng: the first packet after a loss has how many"
+result $? "pcapng: the first packet after a loss has how many"
 python3 "$here/pcapng.py" "$work/lost.pcapng" >"$work/counts" &&
 	grep -qE '^2=[0-9]+ 3=[0-9]+ 4=4373 5=9 comment=The recording has 4364 packets and lost at least 9\.$' "$work/counts" &&
 	capinfos "$work/lost.pcapng" 2>"$work/capinfos.err" | grep -q 'Number of stat entries = 1' &&
 	capinfos "$work/lost.pcapng" 2>"$work/capinfos.err" | grep -q 'Name = eth7' &&
 	capinfos "$work/lost.pcapng" 2>"$work/capinfos.err" | grep -q 'Filter string = tcp port 19700' &&
 	capinfos "$work/lost.pcapng" 2>"$work/capinfos.err" | grep -q 'Ended by reconnect-timeout at 2026-11-20T'
-tell "pcapng: interface, filter, what ended it, received and lost"
+result $? "pcapng: interface, filter, what ended it, received and lost"
 
 real=$(jq .stop.realtime_ns "$work/manifest.json")
 seconds() { printf %d.%09d $(($1 / 1000000000)) $(($1 % 1000000000)); }
@@ -152,28 +130,27 @@ seconds() { printf %d.%09d $(($1 / 1000000000)) $(($1 % 1000000000)); }
 	[ "$(frames "$work/some.pcapng" | wc -l)" = "$(frames "$work/packets.pcap.fc" "frame.time_epoch >= $(seconds \
 		$((real - 2000000000))) && frame.time_epoch <= $(seconds $((real + 1000000000)))" | wc -l)" ] &&
 	[ "$(frames "$work/some.pcapng" | wc -l)" -gt 10 ]
-tell "pcapng: a window has its packets"
+result $? "pcapng: a window has its packets"
 "$program" export "$bundle" --format pcapng --peer 127.0.0.1:59816 >"$work/some.pcapng" &&
 	[ "$(frames "$work/some.pcapng" | wc -l)" = "$(frames "$work/packets.pcap.fc" tcp.port==59816 | wc -l)" ] &&
 	[ "$(frames "$work/some.pcapng" | wc -l)" -gt 10 ]
-tell "pcapng: so has a peer"
+result $? "pcapng: so has a peer"
 "$program" export "$bundle" --format pcapng --from +1h >"$work/some.pcapng" &&
 	[ "$(capinfos -Mc "$work/some.pcapng" 2>"$work/capinfos.err" | sed -n 's/^Number of packets: *//p')" = 0 ]
-tell "pcapng: a window with nothing in it is a capture of no packets"
+result $? "pcapng: a window with nothing in it is a capture of no packets"
 
 "$program" export "$work/trace.dat" --format pcapng -o "$work/none.pcapng" 2>"$work/export.err"
 [ $? = 1 ] && [ ! -e "$work/none.pcapng" ] && grep -q packets "$work/export.err"
-tell "pcapng: no packets, no file"
+result $? "pcapng: no packets, no file"
 "$program" export "$bundle" --format pcapng --rid 3b5070 2>"$work/export.err" >"$work/some.pcapng"
 [ $? = 2 ] && grep -q -e --peer "$work/export.err"
-tell "pcapng: packets cannot be chosen by mount"
+result $? "pcapng: packets cannot be chosen by mount"
 
 : >"$work/nothing"
 "$program" export "$work/nothing" --output "$work/none.json" 2>"$work/export.err"
 [ $? = 1 ] && [ ! -e "$work/none.json" ] && [ -s "$work/export.err" ]
-tell "no bundle, no file"
+result $? "no bundle, no file"
 "$program" export "$bundle" --format pdf 2>"$work/export.err"
 [ $? = 2 ] && grep -q "'pdf' is none of: perfetto, pcapng" "$work/export.err"
-tell "a format that there is not is a usage error"
-echo "1..$number"
-exit $failed
+result $? "a format that there is not is a usage error"
+finish

@@ -5,38 +5,11 @@
 # html_hostile.py), and in a headless Chromium, where there is one (html_browser.py). Arguments: the program, raw_bundle.
 # HTML_PICTURES names a folder where what the pages looked like is kept, HTML_PAGES those of client, leader, hostile that
 # the browser gets.
-set -u
-export SCOUTFS_TRACE_NO_CONFIG=yes
-program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-# shellcheck disable=SC2034 # real.sh's
-data=$here/../data/real
-# shellcheck source=tests/golden/real.sh
-. "$here/real.sh"
-for tool in zstd python3; do
-	command -v "$tool" >/dev/null || {
-		echo "1..0 # SKIP no $tool"
-		exit 77
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/golden/lib.sh
+. "$here/lib.sh"
+begin zstd python3
 pictures=${HTML_PICTURES:-$work}
-export PYTHONDONTWRITEBYTECODE=1
-
-number=0 failed=0
-# ok NAME COMMAND...
-ok() {
-	local name=$1
-	shift
-	if "$@" >"$work/out" 2>&1; then
-		echo "ok $((++number)) - $name"
-	else
-		echo "not ok $((++number)) - $name"
-		sed 's/^/# /' "$work/out"
-		failed=1
-	fi
-}
 
 fails_with() { # STATUS WORDS COMMAND...
 	local status=$1 words=$2
@@ -87,7 +60,7 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 # A program of that name may be a note that says where to get it.
 [ -n "$browser" ] && ! timeout 60 "$browser" --version >/dev/null 2>&1 && browser=
 if [ -z "$browser" ]; then
-	echo "ok $((++number)) # SKIP no chromium"
+	skip "no chromium"
 else
 	for page in ${HTML_PAGES:-leader hostile}; do
 		timeout 200 python3 "$here/html_browser.py" "$browser" "$work/pages/$page.html" "$pictures" >"$work/out" 2>&1 ||
@@ -105,5 +78,4 @@ else
 		}
 	done
 fi
-echo "1..$number"
-exit $failed
+finish

@@ -3,23 +3,11 @@
 #
 # Reports `rpc` and `connections` of the real sessions, beside what trace-cmd, tshark and a few lines of Python make of
 # the same captures (network.py). Arguments: the program, raw_bundle.
-set -u
-export SCOUTFS_TRACE_NO_CONFIG=yes
-program=$1 raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-data=$here/../data/real
-# shellcheck source=tests/golden/real.sh
-. "$here/real.sh"
-for tool in trace-cmd tshark zstd python3; do
-	command -v "$tool" >/dev/null || {
-		echo "1..0 # SKIP no $tool"
-		exit 77
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/golden/lib.sh
+. "$here/lib.sh"
+begin trace-cmd tshark zstd python3
 
-number=0 failed=0
 # compare NAME BUNDLE PCAP [TRACE]
 compare() {
 	local name=$1 bundle=$2 pcap=$3 trace=${4:-}
@@ -33,15 +21,10 @@ compare() {
 		trace-cmd report -t "$trace" 2>"$work/trace-cmd.err" |
 			grep -E ' scoutfs_(net_(send|recv)_message|conn_)' >"$work/events.txt" || failed=1
 	fi
-	if ! python3 "$here/network.py" "$name" "$work"; then
-		echo "not ok $((++number)) - $name"
-		failed=1
-	else
-		echo "ok $((++number)) - $name"
-	fi
+	python3 "$here/network.py" "$name" "$work"
+	result $? "$name"
 }
 
-echo 1..3
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	zstd -dqf "$data/$session-v6.dat.zst" -o "$work/trace.dat"
@@ -50,4 +33,4 @@ for session in fence-client fence-leader; do
 done
 zstd -dqf "$data/pcap/workload-whole-sll2.pcap.zst" -o "$work/workload.pcap"
 compare workload "$work/workload.pcap" "$work/workload.pcap"
-exit $failed
+finish

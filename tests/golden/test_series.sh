@@ -4,37 +4,13 @@
 # Series: tables, CSV and damage beside sums done in Python (series.py); the files of --gnuplot beside what trace-cmd and
 # a count of the packets make of the same captures (gnuplot.py), the simulator's own word on what it sent, and gnuplot itself; the
 # page. Arguments: the program, raw_bundle, the simulator. SERIES_PICTURES names a folder where pictures are kept.
-set -u
-export SCOUTFS_TRACE_NO_CONFIG=yes
-program=$1 raw_bundle=$2 sim=$3
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-data=$here/../data/real
-# shellcheck source=tests/golden/real.sh
-. "$here/real.sh"
-for tool in zstd python3 trace-cmd; do
-	command -v "$tool" >/dev/null || {
-		echo "1..0 # SKIP no $tool"
-		exit 77
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/golden/lib.sh
+. "$here/lib.sh"
+sim=$3
+begin zstd python3 trace-cmd
 pictures=${SERIES_PICTURES:-$work}
-export PYTHONDONTWRITEBYTECODE=1
 
-number=0 failed=0
-ok() { # NAME COMMAND...
-	local name=$1
-	shift
-	if "$@" >"$work/out" 2>&1; then
-		echo "ok $((++number)) - $name"
-	else
-		echo "not ok $((++number)) - $name"
-		head -30 "$work/out" | sed 's/^/# /'
-		failed=1
-	fi
-}
-skip() { echo "ok $((++number)) # SKIP $1"; }
 series() { python3 "$here/series.py" "$1" "$program" "$raw_bundle" "$work" "$data"; }
 
 series make && real_bundle fence-client || exit 1
@@ -68,5 +44,4 @@ if [ -n "$browser" ]; then
 else
 	skip 'no chromium'
 fi
-echo "1..$number"
-exit $failed
+finish

@@ -3,33 +3,11 @@
 #
 # Reports `verdict`, `heartbeats` and `loss` of the real fences, beside what trace-cmd, tshark and grep say of the same captures
 # (verdict.py). Arguments: the program, raw_bundle.
-set -u
-export SCOUTFS_TRACE_NO_CONFIG=yes
-program=$(readlink -f "$1") raw_bundle=$2
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-data=$here/../data/real
-# shellcheck source=tests/golden/real.sh
-. "$here/real.sh"
-for tool in trace-cmd tshark zstd python3 script jq; do
-	command -v "$tool" >/dev/null || {
-		echo "1..0 # SKIP no $tool"
-		exit 77
-	}
-done
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/golden/lib.sh
+. "$here/lib.sh"
+begin trace-cmd tshark zstd python3 script jq
 
-number=0 failed=0
-ok() {
-	if [ "$1" = 0 ]; then
-		echo "ok $((++number)) - $2"
-	else
-		echo "not ok $((++number)) - $2"
-		failed=1
-	fi
-}
-
-echo 1..13
 for session in fence-client fence-leader; do
 	real_bundle "$session" || exit 1
 	bundle=$work/$session.tar.zst
@@ -41,7 +19,7 @@ for session in fence-client fence-leader; do
 	tshark -r "$work/packets.pcap" -T fields -E separator=' ' -e frame.time_epoch -e udp.srcport -e udp.dstport -e udp.payload \
 		-e tcp.srcport -e tcp.dstport -e tcp.payload >"$work/packets.txt" 2>/dev/null
 	python3 "$here/verdict.py" "$session" "$work"
-	ok $? "$session: the figures are those of other programs"
+	result $? "$session: the figures are those of other programs"
 
 	# As long a name as they have.
 	name=scoutfs-trace.node17.2026-1120-1000.AbCdEf.tar.zst
@@ -49,21 +27,21 @@ for session in fence-client fence-leader; do
 	script -qec "cd '$work' && stty cols 80 rows 40; '$program' report $name" /dev/null </dev/null |
 		sed 's/\x1b\[[0-9;]*m//g' | tr -d '\r' >"$work/screen.txt"
 	grep -q 'was fenced by' "$work/screen.txt" && [ "$(wc -l <"$work/screen.txt")" -le $((40 + 3 * $(grep -c '^at trigger' "$work/screen.txt"))) ] && ! grep -qE '.{81}' "$work/screen.txt"
-	ok $? "$session: without a name it is the verdict, on a screen of 80 by 40"
+	result $? "$session: without a name it is the verdict, on a screen of 80 by 40"
 
 	# The kernel's lines are in the trace as well.
 	"$program" report "$work/trace.dat" verdict.verdict --format csv >"$work/alone.csv" 2>"$work/err"
 	grep -q 'was fenced by' "$work/alone.csv"
-	ok $? "$session: a trace.dat alone is enough to tell"
+	result $? "$session: a trace.dat alone is enough to tell"
 
 	# It goes on behind the fence, and no trigger says where that was.
 	"$program" report "$work/trace.dat" verdict.sequence --format json >"$work/alone.json" 2>"$work/err"
 	trace-cmd report -t -F 'console,scoutfs_quorum_recv_message,scoutfs_quorum_send_message' "$work/trace.dat" >"$work/alone.txt" 2>/dev/null
 	python3 "$here/alone.py" "$session" "$work"
-	ok $? "$session: the leader's last heartbeat is the last before the fence"
+	result $? "$session: the leader's last heartbeat is the last before the fence"
 done
 ! "$program" report "$work/fence-client.tar.zst" verdict --to -25s --format csv | grep -q 'was fenced by the server [^;.]* after'
-ok $? "a window without the fence does not tell when the connection was lost"
+result $? "a window without the fence does not tell when the connection was lost"
 
 # Cut within the trace: of what is not there nothing is told.
 bundle=$work/fence-client.tar.zst
@@ -73,12 +51,12 @@ head -c "$(($(stat -c %s "$bundle") * 65 / 100))" "$bundle" >"$work/cut.tar.zst"
 	jq -e '[.reports.verdict.tables.completeness.rows[] | tostring | select(test("damaged: read up to -"))] | length == 1' "$work/cut.json" >/dev/null &&
 	jq -e '[.reports.heartbeats.tables.gaps.rows[] | select(.until == "the trigger")] | length == 0' "$work/cut.json" >/dev/null &&
 	! grep -qE 'had no answer|A process waited|processes waited' "$work/cut.json"
-ok $? "what is cut off has not stopped, and does not hang"
+result $? "what is cut off has not stopped, and does not hang"
 "$program" report "$bundle" verdict --cpu 0 --format csv 2>/dev/null | grep -qE 'had no answer|, waited for|cluster lock'
 [ $? -eq 1 ]
-ok $? "what a filter leaves out does not hang"
+result $? "what a filter leaves out does not hang"
 "$program" report "$work/packets.pcap" verdict.verdict --format csv 2>/dev/null | grep -q 'fence cannot be known'
-ok $? "packets alone do not say that there was no fence"
+result $? "packets alone do not say that there was no fence"
 
 # A trigger that was 292 years after the boot.
 mkdir "$work/far"
@@ -86,5 +64,5 @@ tar -C "$work/far" --strip-components=1 -xf "$bundle"
 jq '.stop.monotonic_ns = 9223372036854775807' "$work/far/manifest.json" >"$work/manifest.json" && mv "$work/manifest.json" "$work/far/manifest.json"
 "$program" report "$work/far" verdict.verdict >"$work/far.txt" 2>&1
 [ $? -eq 4 ] && grep -q 'outside of what was recorded' "$work/far.txt" && grep -q 'was fenced by' "$work/far.txt"
-ok $? "a trigger that the recording does not reach is doubted"
-exit $failed
+result $? "a trigger that the recording does not reach is doubted"
+finish
