@@ -11,7 +11,22 @@ whole() { zstd -tq "$1" && zstd -dcq "$1" | tar -t >/dev/null; }
 for b in $(bundles); do
 	ok "a bundle under its final name is whole" whole "$b"
 done
-if [ "$moment" = recording ]; then
+if [ "$moment" = arming ]; then
+	# Nothing is promised yet but that recover knows what to do with whatever there is.
+	is "no bundle is there yet" "$(bundles)" ""
+	there=$(sessions)
+	scoutfs-trace recover --output-dir $out >/tmp/rec.out 2>/tmp/rec.err
+	status=$?
+	ok "recover makes a bundle of what is there, or removes what holds nothing" [ $status = 0 -o $status = 4 ]
+	is "no folder is left" "$(sessions)" ""
+	for b in $(bundles); do
+		ok "the bundle is whole" whole "$b"
+	done
+	echo "# left by the cut: ${there:-nothing}; made of it: $(bundles)"
+	echo "# without any allowance: yes"
+	finish
+fi
+if [ "$moment" != finishing ]; then
 	is "no bundle is there yet" "$(bundles)" ""
 	is "the session's folder is there" "$(sessions | wc -l)" 1
 fi

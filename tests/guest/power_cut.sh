@@ -13,7 +13,8 @@
 #   torn      the same, and of each later write a coin says whether it reached the disk
 #   written   everything that the guest has written
 # The disk is slow (1 MiB/s), so that many cuts fall between a write and the flush behind it.
-# The recorder is cut while it records, and each fourth round while it makes the bundle.
+# The recorder is cut while it records, and in each eight rounds twice while it makes the bundle, once while it arms, and
+# once a second after a suspect, with a --lag so long that nothing but the suspect can have put anything on disk.
 #
 # The bound is that of a machine that runs: while the host did not let QEMU run, the guest could not sync. So that time, by
 # the scheduler's own account, is added: next to nothing on a quiet host, seconds on a busy one. The last line tells how many
@@ -40,13 +41,29 @@ wait_line() {
 # For how long QEMU's threads have waited for a CPU, all together, in ms
 waited_ms() { cat /proc/"$qemu_pid"/task/*/schedstat 2>/dev/null | awk '{ ns += $2 } END { printf "%d", ns / 1e6 }'; }
 
+# The moment of a round. Eight and the three kinds of disk have no common divisor: each meets each.
+moment_of() { echo recording arming recording finishing recording suspect recording finishing | cut -d' ' -f$((($1 - 1) % 8 + 1)); }
+
+# after_suspect: a second after it, and longer by what the host kept QEMU waiting meanwhile; ten, if that does not end
+after_suspect() {
+	local begun spent=0 from=$waited
+	begun=$(date +%s%N)
+	while waited=$(($(waited_ms) - from)) && [ $spent -lt $((lag_ns / 1000000 + waited)) ] && [ $spent -lt 10000 ]; do
+		sleep 0.02
+		spent=$((($(date +%s%N) - begun) / 1000000))
+	done
+}
+
 # cut_round NUMBER: one round; false when it did not come as far as the cut
 cut_round() {
-	local log=$work/cut.log again=$work/again.log mode=$((($1 - 1) % 3)) moment=recording script=cut_record.sh pause truth strict end waited=0
+	local log=$work/cut.log again=$work/again.log mode=$((($1 - 1) % 3)) moment script pause truth strict end waited=0
 	mode=$(echo flushed torn written | cut -d' ' -f$((mode + 1)))
-	[ $(($1 % 4)) != 0 ] || { moment=finishing script=cut_finish.sh; }
+	moment=$(moment_of "$1")
+	script=cut_$moment.sh
 	pause=$((RANDOM % 5000))
-	[ $moment = recording ] || pause=$((RANDOM % 500))
+	[ $moment != finishing ] || pause=$((RANDOM % 500))
+	[ $moment != suspect ] || pause=0
+	[ $moment != arming ] || pause=$((RANDOM % 2000))
 
 	rm -f "$work/disk" "$work/disk.log"
 	make_disk "$work/disk" 600M
@@ -59,12 +76,14 @@ cut_round() {
 		-object throttle-group,id=slow,x-bps-write=1048576 \
 		-blockdev "driver=throttle,throttle-group=slow,file=logged,node-name=slow" \
 		-device virtio-blk-pci,drive=slow,write-cache=on
-	if [ $moment = recording ] && wait_line "$log" "^events come"; then
-		waited=$(waited_ms)
+	if [ $moment = recording ] || [ $moment = suspect ]; then
+		! wait_line "$log" "^events come" || waited=$(waited_ms)
 	fi
 	wait_line "$log" "^cut me" || { wait_guest 0 || true; show_tap "$log"; return 1; }
 	sleep "$((pause / 1000)).$(printf %03d $((pause % 1000)))"
-	if [ $moment = recording ]; then
+	if [ $moment = suspect ]; then
+		after_suspect
+	elif [ $moment = recording ]; then
 		waited=$(($(waited_ms) - waited))
 		[ $waited -ge 0 ] || waited=0 # threads that ended took theirs along
 	fi
@@ -75,7 +94,12 @@ cut_round() {
 	truth=$(truth_before "$log" $((end - lag_ns - waited * 1000000)))
 	strict=$(truth_before "$log" $((end - lag_ns)))
 	# Said to be safe, so all of it is.
-	[ $moment = recording ] || truth=$(truths "$log" | tail -1) strict=$truth
+	[ $moment != finishing ] || truth=$(truths "$log" | tail -1) strict=$truth
+	[ $moment != arming ] || truth="0 0" strict="0 0"
+	if [ $moment = suspect ]; then
+		sed '/^a suspect/q' "$log" >"$work/until" # what had been fired when the suspect came
+		truth=$(truths "$work/until" | tail -1) strict=$truth
+	fi
 	python3 "$here/replay.py" "$work/disk.log" "$work/disk.new" "$mode" "$((seed + $1))" >"$work/replay.txt" || die "replay.py failed"
 	echo "# round $1: cut while $moment, ${pause} ms on (kept waiting for $waited ms), disk: $mode ($(cat "$work/replay.txt")); truth $strict of $(truths "$log" | tail -1)"
 	rm -f "$work/disk" "$work/disk.log"

@@ -25,5 +25,5 @@ recorder_refused() {
 	status=$?
 	cat /tmp/rec.err
 	same "$status" 1 && [ ! -s /tmp/rec.out ] && said "^scoutfs-trace: error: .*$1" && same "$(ls -A $out)" "" &&
-		same "$(ls -A /run/scoutfs-trace 2>/dev/null | grep -vx lock)" "" && same "$(ls $tracing/instances 2>/dev/null)" ""
+		same "$(find /run/scoutfs-trace -mindepth 1 ! -name lock 2>/dev/null)" "" && same "$(ls $tracing/instances 2>/dev/null)" ""
 }
