@@ -423,6 +423,9 @@ static bool is_prologue(int fd, const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		if (!strcmp(name, ours[i]))
 			return true;
+	/* As file_replace_at() names it until it is whole. */
+	if (str_starts(name, "." SESSION_FACTS "."))
+		return true;
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_size)
 		return false;
 	return !strcmp(name, "tail") ||

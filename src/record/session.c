@@ -431,7 +431,9 @@ static int make_prologue_durable(struct session *s, struct err *e)
 		text_free(&facts);
 		return err_nomem(e);
 	}
-	r = file_save_at(s->dir_fd, SESSION_FACTS, facts.s, facts.len, e);
+	/* All of it or nothing: half of it would be a folder that is neither unborn nor a session.
+	 */
+	r = file_replace_at(s->dir_fd, SESSION_FACTS, facts.s, facts.len, e);
 	text_free(&facts);
 	FAILPOINT("arm-facts");
 	if (r == 0)

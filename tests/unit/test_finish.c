@@ -1030,6 +1030,8 @@ static void what_held_nothing_is_removed(void)
 		{"scoutfs-trace.host.2026-1121-1000.AbCdE7", "echo '{' >session.json", false},
 		{"scoutfs-trace.host.2026-1121-1000.AbCdE8", "rm -r spool", true},
 		{"scoutfs-trace.host.2026-1121-1000.AbCdE9", "rm -r *", true},
+		{"scoutfs-trace.host.2026-1121-1000.AbCdF1", "echo '{' >.session.json.UvWxYz",
+		 true},
 		{"scoutfs-trace.host", "true", false},
 		{"something.else.AbCdE1", "true", false},
 	};
