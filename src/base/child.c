@@ -94,6 +94,16 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * The user's command has its signals as the one who started us left them: what nohup has us ignore,
+ * it ignores too. But for what we ignore for ourselves (main.c).
+ */
+static void reset_own_signals(void)
+{
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
+}
+
 static int settle_collected(const struct plan *plan)
 {
 	if (setpgid(0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
@@ -111,10 +121,14 @@ static int settle_collected(const struct plan *plan)
  * changed but errno. */
 __attribute__((noreturn, noinline)) static void become(const struct plan *plan)
 {
-	int code = plan->stdin_fd >= 0 ? settle_collected(plan) : 0;
+	bool collected = plan->stdin_fd >= 0;
+	int code = collected ? settle_collected(plan) : 0;
 
 	if (code == 0) {
-		reset_signals();
+		if (collected)
+			reset_signals();
+		else
+			reset_own_signals();
 		(void)execvp(plan->argv[0], plan->argv);
 		code = errno;
 	}
@@ -406,8 +420,8 @@ int child_prepare(char *const argv[], struct child_waiting *ret, struct err *e)
  * @e:   filled on failure only
  *
  * Our standard streams and our process group are its own too, so that the terminal treats it as if
- * we were not there; its signals are as at the start of a program. It is the user's, not ours: it
- * is not killed when we die.
+ * we were not there, and so are its signals, but for those of reset_own_signals(). It is the
+ * user's, not ours: it is not killed when we die.
  *
  * Return: 0 once the program runs, or if somebody killed it before (waiting tells); negative errno
  * if it could not be started.
@@ -427,8 +441,14 @@ int child_start(struct child_waiting *w, pid_t *ret, struct err *e)
 	child_forget(w);
 	if (r == -ENOENT)
 		return err_set(e, r,
-			       "cannot run %s: No such file or directory; check how it is written",
+			       "cannot run %s: No such file or directory; check how it is written, "
+			       "and in a script what its first line names",
 			       w->program);
+	if (r == -EACCES)
+		return err_set(e, r,
+			       "cannot run %s: Permission denied; make it a program with chmod +x, "
+			       "or name what is to run it: sh %s",
+			       w->program, w->program);
 	return err_errno(e, r, "cannot run %s", w->program);
 }
 

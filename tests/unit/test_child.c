@@ -48,7 +48,7 @@ static void missing_program_is_an_error(void)
 {
 	CLEANUP(text_free) struct text out = {0};
 	struct child_result result;
-	char missing[] = "no-such-program";
+	char missing[] = "no-such-program", no_program[] = "/dev/null";
 	struct child_waiting waiting;
 	struct err e;
 	pid_t pid;
@@ -66,6 +66,9 @@ static void missing_program_is_an_error(void)
 	CHECK_EQ(child_start(&waiting, &pid, &e), -ENOENT);
 	CHECK(waiting.fd == -1 && !waiting.pid);
 	CHECK(str_starts(e.text, "cannot run no-such-program: No such file or directory"));
+	CHECK_EQ(child_prepare((char *[]){no_program, NULL}, &waiting, &e), 0);
+	CHECK_EQ(child_start(&waiting, &pid, &e), -EACCES);
+	CHECK(strstr(e.text, "Permission denied; make it a program with chmod +x"));
 	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 }
 
@@ -266,6 +269,26 @@ static void started_command_is_the_users(void)
 	CHECK_EQ(WEXITSTATUS(status), 9);
 }
 
+/* As nohup(1) leaves it to programs; SIGPIPE is ignored by us alone. */
+static void started_command_ignores_what_we_were_told_to(void)
+{
+	char sh[] = "sh", c[] = "-c",
+	     script[] = "test $((0x$(sed -n 's/^SigIgn:.//p' /proc/$$/status) & 0x1001)) = 1";
+	char *const argv[] = {sh, c, script, NULL};
+	struct child_waiting waiting;
+	struct err e;
+	int status;
+	pid_t pid;
+
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	CHECK_EQ(child_prepare(argv, &waiting, &e), 0);
+	CHECK_EQ(child_start(&waiting, &pid, &e), 0);
+	(void)signal(SIGHUP, SIG_DFL);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
 /* Linux counts what a process was before exec. */
 static void our_memory_is_not_the_commands(void)
 {
@@ -349,6 +372,7 @@ static const struct test_case cases[] = {
 	TEST(threads_may_run_children),
 	TEST(child_dies_with_us),
 	TEST(started_command_is_the_users),
+	TEST(started_command_ignores_what_we_were_told_to),
 	TEST(our_memory_is_not_the_commands),
 	TEST(forgotten_command_never_runs),
 	TEST(closed_standard_streams_do_no_harm),
