@@ -42,6 +42,7 @@
 
 #define CONTEXT_START_NS (20 * NSEC_PER_SEC)
 #define CONTEXT_END_NS (5 * NSEC_PER_SEC)
+#define COMMAND_GRACE_NS (1 * NSEC_PER_SEC) /* to die of a Ctrl-C, the raw data being safe */
 #define CONTEXT_GRACE_NS (3 * NSEC_PER_SEC) /* a command is killed, its last output written */
 #define CONTEXT_LOOK_NS (5 * NSEC_PER_MSEC)
 #define TICK_NS NSEC_PER_SEC
@@ -223,6 +224,7 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
 		return;
 	}
 	s->stop_asked = true;
+	s->command_told = info->ssi_code == SI_KERNEL; /* to the group: termios(3), ISIG */
 	log_notice("%s: finishing%s (a second one keeps the raw data and makes no bundle)", name,
 		   s->state == SESSION_FINISHING ? " already" : "");
 	end_by_hand(s, "signal", name);
@@ -665,11 +667,26 @@ static int make_safe(struct session *s, struct err *e)
 	return r;
 }
 
+/* A command that the same Ctrl-C ends is about to: how it did, and what it took, is asked for. */
+static void await_command(struct session *s)
+{
+	uint64_t due_ns = clock_mono_ns() + COMMAND_GRACE_NS;
+
+	if (s->command_pid <= 0)
+		return;
+	while (s->command_told && s->command_pid > 0 && !s->keep_raw && clock_mono_ns() < due_ns)
+		(void)loop_run_for(s->loop, CONTEXT_LOOK_NS, NULL);
+	reap_command(s);
+	if (!s->command_pid)
+		session_journal_command(s);
+}
+
 static void epilogues(struct session *s)
 {
 	for (size_t i = 0; i < s->source_count; i++)
 		if (s->sources[i].ops->epilogue)
 			s->sources[i].ops->epilogue(&s->sources[i]);
+	await_command(s);
 	session_journal_totals(s); /* again: an epilogue may have recorded more */
 	loss_flush(s->loss, s->spool);
 }

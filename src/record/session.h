@@ -89,6 +89,7 @@ struct session {
 	int command_status;		      /* as waitpid() gives it */
 	struct rusage command_usage;	      /* its own and its children's, once it has ended */
 	uint64_t command_started_ns, command_ended_ns;
+	bool command_told; /* what ended the recording, the terminal told the command as well */
 	struct session_context {
 		pthread_t thread;
 		bool running;

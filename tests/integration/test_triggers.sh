@@ -253,6 +253,47 @@ usage_noted() {
 	grep -q '^Command    exit status 3 after ' "$work/b/summary.txt" || { cat "$work/b/summary.txt"; return 1; }
 }
 ok "command: its times and memory are what it says itself, its output the same bytes" usage_noted
+# On a terminal, where Ctrl-C goes to both: what it had used is in the manifest though it ended after the verdict.
+cat >"$work/terminal.py" <<'END'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+said = b""
+pressed = False
+while True:
+    try:
+        more = os.read(fd, 65536)
+    except OSError:  # the last one has closed it
+        break
+    said += more
+    if b"the command is at work" in said and not pressed:
+        pressed = True
+        os.write(fd, b"\x03")
+sys.stdout.buffer.write(said.replace(b"\r", b""))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+on_terminal() { # ARG...
+	timeout $deadline_s python3 "$work/terminal.py" "$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --no-heartbeat-wait \
+		-q --ring-memory 8M "$@" >"$work/rec.out" 2>"$work/rec.err" </dev/null
+	rec_status=$?
+	bundle=$(grep -o '/[^ ]*\.tar\.zst$' "$work/rec.out" | tail -1) # behind the terminal's own ^C
+	unpack || { cat "$work/rec.out" "$work/rec.err"; return 1; }
+	stopped signal && same SIGINT "$(m .stop.text)" "what ended it"
+}
+ctrl_c() {
+	on_terminal -- bash -c 'trap "sleep 0.2; exit 7" INT; echo the command is at work; while :; do sleep 0.05; done' &&
+		same 7 "$(m .command.exit_status)" "exit status of the command" && same true "$(m '.command.wall_ns > 200000000')" "wall time with its end"
+}
+ok "command: Ctrl-C on a terminal ends both, and its end is in the manifest" ctrl_c
+deaf() { # one that will not hear of it is not waited for, and goes on
+	local pid
+	on_terminal -- bash -c 'trap "" INT HUP; echo $$ >"$0"; echo the command is at work; exec sleep 30 </dev/null >/dev/null 2>&1' "$work/deaf" &&
+		same false "$(m .command.ended)" ended || return 1
+	pid=$(cat "$work/deaf")
+	same sleep "$(cat "/proc/$pid/comm")" "what goes on" && kill "$pid"
+}
+ok "command: one that ignores Ctrl-C does not hold up the end, and goes on" deaf
 no_command() {
 	"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --no-heartbeat-wait -q --ring-memory 8M \
 		-- "$work/no such command" >"$work/rec.out" 2>"$work/rec.err" </dev/null
