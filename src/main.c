@@ -75,9 +75,11 @@ static void print_warnings(const struct arguments *a)
 
 static void print_error(const struct arguments *a, int status, const struct err *e)
 {
+	const char *file = a->config_path ? NULL : a->file.path; /* that nobody named */
+
 	if (*e->text)
 		log_error("%s", e->text);
-	if (status == STATUS_USAGE && a->file_wrong)
+	if (status == STATUS_USAGE && (a->file_wrong || (file && str_starts(e->text, file))))
 		log_notice("or go without the file: --no-config");
 	else if (status == STATUS_USAGE && a->verb == VERB_RECORD)
 		log_notice("try: scoutfs-trace --help");

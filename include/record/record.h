@@ -66,6 +66,8 @@ const struct record_setting *record_setting_of(const struct record_config *c, co
 					       size_t n);
 /* "FILE:LINE: " or "NAME (environment): "; empty for flags and defaults. */
 const char *record_setting_place(const struct record_setting *s, char *buf, size_t size);
+/* Begin a failure's sentence with it; @code. */
+int record_setting_blame(const struct record_setting *s, int code, struct err *e);
 
 struct verdict {
 	enum trigger_role role;

@@ -60,10 +60,7 @@ int cmd_check_values(struct arguments *a, struct err *e)
 {
 	int r = record_config_check(&a->config, e);
 
-	if (r == 0)
-		return STATUS_COMPLETE;
-	a->file_wrong = a->file.path && !a->config_path && str_starts(e->text, a->file.path);
-	return cmd_failure_status(r);
+	return r == 0 ? STATUS_COMPLETE : cmd_failure_status(r);
 }
 
 /**

@@ -83,6 +83,17 @@ void check_bad(struct check_result *r, int exit_code, const char *fmt, ...)
 	va_end(ap);
 }
 
+void check_blame(struct check_result *r, const struct record_config *c, const char *option,
+		 size_t n)
+{
+	char found[sizeof(r->found)], place[256];
+
+	record_setting_place(record_setting_of(c, option, n), place, sizeof(place));
+	memcpy(found, r->found, sizeof(found));
+	(void)snprintf(r->found, sizeof(r->found), "%s%.*s", place,
+		       (int)(sizeof(r->found) - strlen(place) - 1), found);
+}
+
 void check_because(struct check_result *r, const char *why)
 {
 	(void)snprintf(r->why, sizeof(r->why), "%s", why);

@@ -252,7 +252,6 @@ void check_extra_events(struct checking *x, struct check_result *r)
 	const struct record_config *c = x->config;
 
 	for (size_t i = 0; i < c->event_count; i++) {
-		char place[200];
 		struct event_spec spec;
 		struct err e = {0};
 		bool system_exists;
@@ -267,17 +266,17 @@ void check_extra_events(struct checking *x, struct check_result *r)
 				   "as in -e 'sched:sched_switch/prev_comm == \"kworker\"'.");
 			return;
 		}
-		record_setting_place(record_setting_of(c, "event", i), place, sizeof(place));
 		system_exists = instance_event_exists(spec.system, NULL);
 		if (system_exists &&
 		    (!spec.event[0] || instance_event_exists(spec.system, spec.event)))
 			continue;
 		if (system_exists)
-			check_bad(r, EXIT_USAGE, "%s-e %.100s: this kernel has no event %s in %s.",
-				  place, c->events[i], spec.event, spec.system);
+			check_bad(r, EXIT_USAGE, "-e %.100s: this kernel has no event %s in %s.",
+				  c->events[i], spec.event, spec.system);
 		else
-			check_bad(r, EXIT_USAGE, "%s-e %.100s: this kernel has no event system %s.",
-				  place, c->events[i], spec.system);
+			check_bad(r, EXIT_USAGE, "-e %.100s: this kernel has no event system %s.",
+				  c->events[i], spec.system);
+		check_blame(r, c, "event", i);
 		check_because(r, "What was asked for would be missing from the recording.");
 		suggest_event(&spec, system_exists, r);
 		return;

@@ -236,8 +236,10 @@ void check_output(struct checking *x, struct check_result *r)
 
 	if (!name_output(x, r) || !make_output(x, r) || !open_output(x, r, &st) ||
 	    !output_is_private(x, &st, r) || !output_is_off_scoutfs(x, &st, r) ||
-	    !output_is_writable(x, r))
+	    !output_is_writable(x, r)) {
+		check_blame(r, x->config, "output-dir", 0);
 		return;
+	}
 	if (r->status == CHECK_WARNING) /* on scoutfs, by force */
 		return;
 	if (fstatfs(x->output_fd, &fs) == 0 &&
@@ -325,6 +327,7 @@ void check_disk(struct checking *x, struct check_result *r)
 
 	check_bad(r, EXIT_ERROR, "%.300s has %s free; a budget of %s needs %s.", x->output,
 		  free_text, budget_text, needed_text);
+	check_blame(r, x->config, "disk-budget", 0);
 	check_because(r, "The bundle is made while the recording is still there, so both must fit: "
 			 "twice the budget, and a little more.");
 	fits = free_bytes > DISK_MARGIN_BYTES ? (free_bytes - DISK_MARGIN_BYTES) / 2 / MIB : 0;

@@ -38,6 +38,9 @@ void check_bad(struct check_result *r, int exit_code, const char *fmt, ...) PRIN
 /* Why it matters, and what mends it: sentences, or a command. */
 void check_because(struct check_result *r, const char *why);
 void check_remedy(struct check_result *r, const char *fmt, ...) PRINTF(2, 3);
+/* Begin the finding with the line of the file, or the variable, that the @n-th value is from. */
+void check_blame(struct check_result *r, const struct record_config *c, const char *option,
+		 size_t n);
 /* A whole file of /proc or /sys; "" when it cannot be read. */
 const char *check_load(const char *path, struct text *t);
 

@@ -235,7 +235,7 @@ static bool an_interface_is_up(void)
 	return up;
 }
 
-static void refuse_interface(const char *place, const char *name, struct check_result *r)
+static void refuse_interface(const char *name, struct check_result *r)
 {
 	struct if_nameindex *all = if_nameindex();
 	const char *names[256], *near;
@@ -244,8 +244,7 @@ static void refuse_interface(const char *place, const char *name, struct check_r
 	for (; all && all[count].if_index && count < ARRAY_SIZE(names); count++)
 		names[count] = all[count].if_name;
 	near = nearest_name(name, names, count);
-	check_bad(r, EXIT_USAGE, "%sThere is no network interface %.64s on this host.", place,
-		  name);
+	check_bad(r, EXIT_USAGE, "There is no network interface %.64s on this host.", name);
 	check_because(r, "Packets would not be captured.");
 	if (near)
 		check_remedy(
@@ -265,15 +264,15 @@ void check_interface(struct checking *x, struct check_result *r)
 	bool any = strcmp(name, "any") == 0;
 	CLEANUP(closepcap) pcap_t *p = NULL;
 	struct err e = {0};
-	char place[200];
 
-	record_setting_place(record_setting_of(x->config, "interface", 0), place, sizeof(place));
 	if (!any && !if_nametoindex(name)) {
-		refuse_interface(place, name, r);
+		refuse_interface(name, r);
+		check_blame(r, x->config, "interface", 0);
 		return;
 	}
 	if (!any && !interface_is_up(name)) {
-		check_bad(r, EXIT_ERROR, "%sThe network interface %s is down.", place, name);
+		check_bad(r, EXIT_ERROR, "The network interface %s is down.", name);
+		check_blame(r, x->config, "interface", 0);
 		check_because(r, "No packet passes it, so none would be captured.");
 		check_remedy(
 			r, "ip link set %s up, or leave -i out: then all interfaces are captured.",

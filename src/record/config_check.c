@@ -62,6 +62,25 @@ const char *record_setting_place(const struct record_setting *s, char *buf, size
 	return buf;
 }
 
+/**
+ * record_setting_blame() - put whose value it is before a failure already stated
+ * @s:    NULL is fine
+ * @code: of the failure
+ *
+ * Return: @code.
+ */
+int record_setting_blame(const struct record_setting *s, int code, struct err *e)
+{
+	char place[4096 + 16]; /* a path and a line */
+
+	record_setting_place(s, place, sizeof(place));
+	if (!e || !*place)
+		return code;
+	place[strlen(place) - 2] = '\0'; /* err_context() has its own colon */
+	(void)err_context(e, "%s", place);
+	return code;
+}
+
 typedef int (*check_fn)(const struct record_config *c, struct err *e);
 
 static int check_events(const struct record_config *c, struct err *e)
@@ -99,7 +118,6 @@ static int blame(const struct record_config *c, size_t *count, const struct reco
 		 check_fn check, const char *option, struct err *e)
 {
 	size_t right = 0, wrong = *count;
-	char place[4096 + 16];
 
 	while (wrong - right > 1) {
 		*count = right + (wrong - right) / 2;
@@ -112,10 +130,7 @@ static int blame(const struct record_config *c, size_t *count, const struct reco
 	err_clear(e);
 	if (check(part, e) == 0) /* a later one made it right, and something else is wrong */
 		return err_set(e, -EINVAL, "--%s: these values cannot be had together", option);
-	record_setting_place(record_setting_of(c, option, wrong - 1), place, sizeof(place));
-	if (*place)
-		place[strlen(place) - 2] = '\0'; /* err_context() has its own colon */
-	return *place ? err_context(e, "%s", place) : -EINVAL;
+	return record_setting_blame(record_setting_of(c, option, wrong - 1), -EINVAL, e);
 }
 
 /**

@@ -59,7 +59,8 @@ struct ftrace {
 	bool have_instance;
 	struct event_spec *specs;
 	size_t spec_count;
-	char *states;	   /* [spec_count]: what the enable file says of it when it is on */
+	char *states; /* [spec_count]: what the enable file says of it when it is on */
+	const struct record_setting **from; /* [spec_count]: NULL: nobody's option */
 	uint64_t *gone_ns; /* [spec_count]: since when a module has taken it away; 0: it is there */
 	struct formats formats; /* of every life of a module */
 	_Atomic bool enabled;	/* all specs were: from then on they are watched */
@@ -120,7 +121,8 @@ static int parse_specs(struct source *s, struct err *e)
 	f->specs = calloc(room, sizeof(*f->specs));
 	f->gone_ns = calloc(room, sizeof(*f->gone_ns));
 	f->states = calloc(room, 1);
-	if (!f->specs || !f->gone_ns || !f->states)
+	f->from = calloc(room, sizeof(*f->from));
+	if (!f->specs || !f->gone_ns || !f->states || !f->from)
 		return err_nomem(e);
 	for (size_t i = 0; i < want; i++) {
 		bool basic = i < ARRAY_SIZE(basic_events);
@@ -136,6 +138,9 @@ static int parse_specs(struct source *s, struct err *e)
 			source_degrade(s, SOURCE_DEGRADED, "this kernel has no events %s", text);
 			continue;
 		}
+		if (!basic)
+			f->from[f->spec_count] =
+				record_setting_of(c, "event", i - ARRAY_SIZE(basic_events));
 		f->spec_count++;
 	}
 	add_trigger_events(s);
@@ -218,7 +223,7 @@ static int set_filters(const struct ftrace *f, const char *system, struct err *e
 			    (!system || !strcmp(system, spec->system)))
 				r = set_filter(f, spec, e);
 			if (r < 0)
-				return r;
+				return record_setting_blame(f->from[i], r, e);
 		}
 	}
 	return 0;
@@ -814,6 +819,7 @@ static void ftrace_free(struct source *s)
 	formats_done(&f->formats);
 	free(f->specs);
 	free(f->gone_ns);
+	free(f->from);
 	free(f->states);
 	free(f->trace_clock);
 	free(f);

@@ -509,18 +509,6 @@ static void say_armed(const struct trigger_set *s, const struct text *events, st
 		text_str(ret, "no triggers");
 }
 
-/* With the line of the file that it is from. */
-static int arm_failure(const struct trigger *t, int code, struct err *e)
-{
-	char place[200];
-
-	record_setting_place(t->from, place, sizeof(place));
-	if (!e || !*place)
-		return code;
-	place[strlen(place) - 2] = '\0';
-	return err_context(e, "%s", place);
-}
-
 /**
  * trigger_set_arm() - listen
  * @s:         a set that was built and not armed yet
@@ -555,7 +543,7 @@ int trigger_set_arm(struct trigger_set *s, struct trigger_env *env, struct text 
 		t->env = &s->env;
 		r = t->ops->arm(t, &s->env, e);
 		if (r < 0 && r != -EOPNOTSUPP)
-			return arm_failure(t, r, e);
+			return record_setting_blame(t->from, r, e);
 		t->armed = r == 0;
 	}
 	r = trigger_watch_start(s->env.watch, &events, e);

@@ -51,6 +51,16 @@ for filter in '((fsid==1)' 'fsid==1)' ')' '&&' 'fsid=="'; do
 		--trigger "event:scoutfs:scoutfs_quorum_loop/$filter"
 	ok "... and of an event: $filter" refused 2 'refuses the filter' $server -e "printk:console/$filter"
 done
+printf '%s\n' 'event = printk:console' "event = 'printk:console/no_such_field == 1'" >"$work/conf"
+ok "... from a file: its line" refused 2 "error: $work/conf:2: the kernel refuses the filter .*: Field not found" $server --config "$work/conf"
+of_variable() { SCOUTFS_TRACE_EVENT='printk:console/no_such_field == 1' refused 2 'error: SCOUTFS_TRACE_EVENT \(environment\): the kernel refuses' $server; }
+ok "... from the environment: the variable" of_variable
+line_of_output() { # nothing is given with -o
+	echo 'output-dir = /proc/none' >"$work/conf"
+	bounded "$bin" $server --run-dir "$run" --config "$work/conf" >"$work/rec.out" 2>"$work/rec.err" </dev/null
+	same 1 $? "exit status" && says "error: $work/conf:1: The output folder is not there and cannot be made"
+}
+ok "an output folder of the file that cannot be made: its line" line_of_output
 # A trigger whose event this module lacks degrades to a warning.
 missing_event() {
 	bounded "$bin" $server -o "$out" --run-dir "$run" --trigger event:scoutfs:scoutfs_no_such_event --duration 1 >"$work/rec.out" 2>"$work/rec.err" </dev/null
