@@ -347,22 +347,24 @@ static int take_bundle(struct arguments *a, struct err *e)
 	if (a->verb == VERB_EXPORT)
 		a->report.export = (enum report_export)(a->export_format + 1);
 	a->report.as = (enum report_as)a->as;
-	if (a->verb == VERB_REPORT && (a->report.smooth < 1 || a->report.smooth > 1000000))
-		return err_set(e, -EINVAL, "--smooth: a number from 1 to 1000000");
 	if (a->verb == VERB_REPORT && a->json && a->format != REPORT_TEXT &&
-	    a->format != REPORT_JSON)
-		return err_set(e, -EINVAL, "--json and --format csv are two formats; choose one");
+	    a->format != REPORT_JSON) {
+		(void)err_set(e, -EINVAL, "--json and --format csv are two formats; choose one");
+		return setting_blame(a, "format", e);
+	}
 	a->report.format = a->json ? REPORT_JSON : (enum report_format)a->format;
-	if (a->report.html && a->report.format != REPORT_TEXT)
-		return err_set(e, -EINVAL, "--html and another format cannot be made at once");
+	if (a->report.html && a->report.format != REPORT_TEXT) {
+		(void)err_set(e, -EINVAL, "--html and another format cannot be made at once");
+		return setting_blame(a, "html", e);
+	}
 	if (a->report.html)
 		a->report.format = REPORT_HTML;
 	if (a->verb == VERB_REPORT)
 		r = check_folders(a, e);
-	if (r == 0 && a->from)
-		r = when_parse(a->from, a->report.local, &a->report.from, e);
-	if (r == 0 && a->to)
-		r = when_parse(a->to, a->report.local, &a->report.to, e);
+	if (r == 0 && a->from && when_parse(a->from, a->report.local, &a->report.from, e) < 0)
+		return setting_blame(a, "from", e);
+	if (r == 0 && a->to && when_parse(a->to, a->report.local, &a->report.to, e) < 0)
+		return setting_blame(a, "to", e);
 	return r;
 }
 
@@ -444,7 +446,8 @@ int arguments_parse(int argc, char *const argv[], const struct argument_sources 
 	if (r < 0 || a->help || a->version)
 		return r;
 	/* A script for the shell is made where the program is built, and is the same everywhere. */
-	r = a->completion ? 0 : setting_gather(a, e);
+	/* Help is wanted above all when something is wrong, be it the file. */
+	r = a->completion || a->verb == VERB_HELP ? 0 : setting_gather(a, e);
 	if (r == 0)
 		r = make_room(a, e);
 	if (r == 0)

@@ -151,7 +151,8 @@ static int take_value(char *s, const char **ret, struct err *e)
 		end++;
 	*ret = s;
 	if (end == s || *s == '#')
-		return err_set(e, -EINVAL, "the value is missing");
+		return err_set(e, -EINVAL,
+			       "the value is missing; without the line the default counts");
 	r = take_rest(end, e);
 	*end = '\0';
 	return r;
@@ -260,7 +261,10 @@ int config_parse(struct config *c, struct err *e)
 static int check_owner(const char *path, const struct stat *st, struct err *e)
 {
 	if (!S_ISREG(st->st_mode))
-		return err_set(e, -EINVAL, "%s is not a regular file", path);
+		return err_set(e, -EINVAL,
+			       "%s is not a regular file; put a text file with lines KEY = VALUE "
+			       "in its place",
+			       path);
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return err_set(e, -EPERM,
 			       "%s belongs to user %u, who could have a recorder write anywhere as "
@@ -272,7 +276,10 @@ static int check_owner(const char *path, const struct stat *st, struct err *e)
 			       "recorder write anywhere as root; mend it with: chmod go-w %s",
 			       path, path);
 	if ((uint64_t)st->st_size > CONFIG_BYTES_MAX)
-		return err_set(e, -EINVAL, "%s is too large for a configuration file", path);
+		return err_set(e, -EINVAL,
+			       "%s is too large for a configuration file; put one of at most 64 "
+			       "KiB in its place",
+			       path);
 	return 0;
 }
 
@@ -285,6 +292,12 @@ static int read_file(const char *path, struct text *ret, struct err *e)
 	ssize_t n;
 	int r;
 
+	/* Somebody meant a file to be there: going on without it would not be what was meant. */
+	if (fd < 0 && errno == ENOENT && lstat(path, &st) == 0)
+		return err_set(e, -EINVAL,
+			       "%s is a symbolic link to a file that is not there; make it, or "
+			       "remove the link",
+			       path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(e, -errno, "cannot read the configuration file %s", path);
 	r = check_owner(path, &st, e);

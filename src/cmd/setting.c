@@ -74,11 +74,15 @@ static bool is_repeatable(const struct option_row *row)
 static int parse_limited(const struct option_row *row, const char *value, uint64_t *ret,
 			 struct err *e)
 {
-	int (*parse)(const char *, uint64_t *) =
-		row->type == OPTION_SIZE ? parse_size : parse_duration;
+	int (*parse)(const char *, uint64_t *) = row->type == OPTION_SIZE     ? parse_size
+						 : row->type == OPTION_NUMBER ? parse_u64
+									      : parse_duration;
 	uint64_t v, limit;
 
 	if (parse(value, &v) < 0) {
+		if (row->type == OPTION_NUMBER)
+			return err_set(e, -EINVAL, "--%s: '%s' is not a whole number", row->name,
+				       value);
 		if (row->type == OPTION_SIZE)
 			return err_set(
 				e, -EINVAL,
@@ -171,6 +175,7 @@ static int take_value(const struct option_row *row, const char *value, struct ar
 		return 0;
 	case OPTION_SIZE:
 	case OPTION_DURATION:
+	case OPTION_NUMBER:
 		return parse_limited(row, value, field, e);
 	case OPTION_WORD:
 		return parse_word(row, value, field, e);
@@ -179,11 +184,6 @@ static int take_value(const struct option_row *row, const char *value, struct ar
 		return 0;
 	case OPTION_SAMPLE:
 		a->samples[a->config.sample_count++] = value;
-		return 0;
-	case OPTION_NUMBER:
-		if (parse_u64(value, field) < 0)
-			return err_set(e, -EINVAL, "--%s: '%s' is not a whole number", row->name,
-				       value);
 		return 0;
 	case OPTION_FILTER:
 		return report_filter_parse((enum report_filter_kind)row->choice, value,
@@ -194,6 +194,16 @@ static int take_value(const struct option_row *row, const char *value, struct ar
 		return 0;
 	}
 	return 0;
+}
+
+/* A failure that is about @s, with the place that it is from. */
+static int blame_setting(const struct setting *s, struct err *e)
+{
+	if (s->from == SETTING_FILE)
+		return err_context(e, "%s:%u", s->where, s->line);
+	if (s->from == SETTING_ENVIRONMENT)
+		return err_context(e, "the environment's %s", s->where);
+	return -EINVAL;
 }
 
 /**
@@ -207,11 +217,7 @@ int setting_take(const struct setting *s, struct arguments *a, struct err *e)
 {
 	int r = take_value(s->row, s->value, a, e);
 
-	if (r == -EINVAL && s->from == SETTING_FILE)
-		return err_context(e, "%s:%u", s->where, s->line);
-	if (r == -EINVAL && s->from == SETTING_ENVIRONMENT)
-		return err_context(e, "the environment's %s", s->where);
-	return r;
+	return r == -EINVAL ? blame_setting(s, e) : r;
 }
 
 /* The file. */
@@ -288,8 +294,9 @@ static int no_such_key(const struct config_line *line, unsigned int verbs, struc
 			e, -EINVAL,
 			"'%s' is for the command line only: it is no setting that could stay",
 			line->key);
-	return err_set(e, -EINVAL, "there is no option '%s'%s", line->key,
-		       str_starts(line->key, "-") ? "; write it without the dashes" : "");
+	return err_set(e, -EINVAL, "there is no option '%s'; %s", line->key,
+		       str_starts(line->key, "-") ? "write it without the dashes"
+						  : "to see them all: scoutfs-trace --help");
 }
 
 static bool same_section(const struct config_line *a, const struct config_line *b)
@@ -549,6 +556,29 @@ static int strongest(const struct setting_list *l, const struct option_row *row)
 		if (l->list[i].row == row)
 			from = max_of(from, (int)l->list[i].from);
 	return from;
+}
+
+/**
+ * setting_blame() - begin a failure with the place of the value that counts for an option
+ * @a: gathered
+ * @e: holds what is wrong with it
+ *
+ * For values that setting_take() cannot judge by themselves.
+ *
+ * Return: -EINVAL.
+ */
+int setting_blame(const struct arguments *a, const char *option, struct err *e)
+{
+	const struct setting *last = NULL;
+
+	for (size_t i = 0; i < a->settings.count; i++) {
+		const struct setting *s = &a->settings.list[i];
+
+		if (!strcmp(s->row->name, option) &&
+		    (int)s->from == strongest(&a->settings, s->row))
+			last = s;
+	}
+	return last ? blame_setting(last, e) : -EINVAL;
 }
 
 static int take_defaults(struct arguments *a, struct err *e)

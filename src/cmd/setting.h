@@ -9,6 +9,7 @@
 
 int setting_add(struct setting_list *l, const struct setting *s, struct err *e);
 int setting_take(const struct setting *s, struct arguments *a, struct err *e);
+int setting_blame(const struct arguments *a, const char *option, struct err *e);
 int setting_gather(struct arguments *a, struct err *e);
 int setting_apply(struct arguments *a, struct err *e);
 int setting_effective(enum verb_id verb, struct setting_list *l, struct record_setting **ret,

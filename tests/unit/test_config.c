@@ -357,6 +357,7 @@ static void mistakes_name_their_line_whatever_the_verb(void)
 	CHECK_EQ(args.warnings.len, 0);
 	/* Help is for those who have a mistake in their file. */
 	CHECK_EQ(parse("nonsense\n", NULL, "--help"), 0);
+	CHECK_EQ(parse(NULL, NULL, "help record"), 0);
 	CHECK_EQ(parse(NULL, NULL, "stop --no-config"), 0);
 	CHECK_EQ(parse(NULL, "SCOUTFS_TRACE_NO_CONFIG=1", "stop"), 0);
 }
@@ -383,6 +384,46 @@ static void a_file_that_others_can_write_is_refused(void)
 	CHECK_EQ(unlink(path), 0);
 	CHECK_EQ(parse(NULL, NULL, "record"), 0);
 	CHECK_EQ(args.config.lag_ms, 1000);
+}
+
+/* At the usual place, where nobody named it: an end with a remedy, and no waiting. */
+static void what_is_no_file_is_refused(void)
+{
+	(void)unlink(path);
+	CHECK_EQ(mkdir(path, 0755), 0);
+	REFUSED(NULL, NULL, "stop", "not a regular file; put a text file");
+	CHECK(args.file_wrong);
+	CHECK_EQ(rmdir(path), 0);
+	CHECK_EQ(mkfifo(path, 0644), 0);
+	REFUSED(NULL, NULL, "stop", "not a regular file; put a text file");
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(symlink("/nonexistent/x", path), 0);
+	REFUSED(NULL, NULL, "stop", "a symbolic link to a file that is not there; make it");
+	CHECK(args.file_wrong);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(symlink(path, path), 0);
+	REFUSED(NULL, NULL, "stop", "Too many levels of symbolic links");
+	CHECK_EQ(unlink(path), 0);
+	write_file("lag = 3s\n");
+	CHECK_EQ(truncate(path, GIB), 0);
+	REFUSED(NULL, NULL, "stop", "too large for a configuration file");
+	CHECK_EQ(truncate(path, 64 * KIB), 0);
+	REFUSED(NULL, NULL, "stop", ":2: there is a zero byte");
+	CHECK_EQ(unlink(path), 0);
+}
+
+/* Values of report that more than their row is needed to judge. */
+static void values_of_report_name_their_line(void)
+{
+	REFUSED("[report]\nfrom = whenever\n", NULL, "report B", ":2: 'whenever'");
+	REFUSED("[report]\nlimit = 1\nto = whenever\n", NULL, "report B", ":3: 'whenever'");
+	REFUSED("[report]\nsmooth = 0\n", NULL, "report B", ":2: --smooth: 0 is too little");
+	REFUSED("[report]\nsmooth = 1000001\n", NULL, "report B", ":2: --smooth: 1000001 is too");
+	REFUSED("[report]\nformat = csv\n", NULL, "report B --json", ":2: --json and --format");
+	REFUSED("[export]\nfrom = whenever\n", NULL, "export B", ":2: 'whenever'");
+	REFUSED("", "SCOUTFS_TRACE_REPORT_FROM=whenever", "report B",
+		"SCOUTFS_TRACE_REPORT_FROM: 'whenever'");
+	CHECK_EQ(parse("[report]\nfrom = whenever\n", NULL, "report B --from +1s"), 0);
 }
 
 /* "#NAME = VALUE" for each option of a recording, and nothing set. */
@@ -438,5 +479,5 @@ TEST_MAIN(TEST(makes_its_file), TEST(reads_keys_values_and_sections),
 	  TEST(every_option_of_a_recording_can_be_set_in_each_way), TEST(values_reach_the_recorder),
 	  TEST(triggers_keep_their_order), TEST(each_verb_takes_what_is_for_it),
 	  TEST(mistakes_name_their_line_whatever_the_verb),
-	  TEST(a_file_that_others_can_write_is_refused),
-	  TEST(the_example_has_every_option_and_sets_none))
+	  TEST(a_file_that_others_can_write_is_refused), TEST(what_is_no_file_is_refused),
+	  TEST(values_of_report_name_their_line), TEST(the_example_has_every_option_and_sets_none))
