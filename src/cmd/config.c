@@ -2,7 +2,7 @@
 /*
  * Reads a configuration file, and writes values as it takes them.
  *
- * Called by setting.c, which knows what sections and keys there are; here is only the form:
+ * Called by setting_read.c, which knows what sections and keys there are; here is only the form:
  *
  *	# a comment
  *	KEY = VALUE

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The configuration file: sections, and lines KEY = VALUE. What the keys mean is setting.c's.
+ * The configuration file: sections, and lines KEY = VALUE. What the keys mean is setting_read.c's.
  */
 #ifndef CMD_CONFIG_H
 #define CMD_CONFIG_H

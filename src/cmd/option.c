@@ -3,9 +3,9 @@
  * The tables of the command line: verbs and options.
  *
  * Everything that is known about an option stands in one row of option_table: the parser
- * (arguments.c), values of every origin (setting.c), --help and the bash completion (help.c) read
- * it, and a test compares the man pages with it. A default is the text that a user would type, and
- * goes through the same parser.
+ * (arguments.c), values of every origin (setting.c, setting_read.c), --help and the bash completion
+ * (help.c) read it, and a test compares the man pages with it. A default is the text that a user
+ * would type, and goes through the same parser.
  *
  * What a row says of a value is its shape (a size, a duration, a port), not whether it makes sense
  * on this host: that is for the checks of the recorder.
