@@ -179,6 +179,50 @@ ok "processes: the busy ones" top
 absent() { same degraded "$(source_field series/own status)" own && same degraded "$(source_field series/more status)" more && same true "$(m .complete)" complete; }
 ok "files that were never there: said, and no fault" absent
 
+# ---- what nobody named must not be felt, however often it is asked for ----
+
+# Of one CPU in millionths, over a second, as the scheduler counts: /proc/PID/task/TID/schedstat.
+sampler_share() {
+	python3 - "$rec_pid" <<'PY'
+import glob, sys, time
+task = next(t for t in glob.glob("/proc/%s/task/*" % sys.argv[1]) if open(t + "/comm").read() == "series\n")
+def now():
+    return int(open(task + "/schedstat").read().split()[0]), time.monotonic_ns()
+cpu, began = now()
+time.sleep(1)
+then, ended = now()
+print((then - cpu) * 1000000 // (ended - began))
+PY
+}
+# It holds itself to 2500, and goes by the least that a sample took; what is named comes on top.
+unfelt() {
+	local share
+	share=$(sampler_share)
+	echo "$share ppm"
+	[ "$share" -lt 6000 ]
+}
+ok "the default set 50 times a second: recorded" record --sample default@0.02 --sample softirqs@0.1
+ok "the sampler comes to rest below 0.6 % of a CPU" until_true unfelt
+recorder_signal TERM
+ok "a bundle of it" unpack
+spared() {
+	local name status n=0
+	m '.sources[] | select(.name | startswith("series/")) | "\(.name[7:]) \(.status)"' >"$work/rows"
+	while read -r name status; do
+		[ "$name" = softirqs ] && { same ok "$status" "$name" || return 1; continue; }
+		[ "$status" = degraded ] && n=$((n + 1))
+	done <"$work/rows"
+	[ $n -ge 3 ] || { echo "$n are read less often"; cat "$work/rows"; return 1; }
+	grep -q 'series/stat: degraded: .*read less often' "$work/b/summary.txt" || { cat "$work/b/summary.txt"; return 1; }
+	# By its stamps: a beat apart at first, and at the end no two so close. The last is the end's, whenever that is.
+	sed -n 's/^@ \([0-9]*\) .*/\1/p' "$work/b/series/stat.txt" | awk 'NR > 1 { ns[NR - 1] = $1 - was } { was = $1 } END {
+		first = last = 1e12
+		for (i = 1; i <= 5; i++) { if (ns[i] < first) first = ns[i]; if (ns[NR - 1 - i] < last) last = ns[NR - 1 - i] }
+		print "ns between two at first " first ", at last " last
+		exit first > 39000000 || last < 60000000 }'
+}
+ok "the costly ones are read less often, what was named is not, and it is said" spared
+
 # ---- files that vanish, come back, grow a column, cannot be read ----
 
 echo "a 1" >"$work/own"
