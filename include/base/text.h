@@ -44,6 +44,8 @@ size_t text_fitting(const char *s, size_t n, size_t columns);
 
 /* One token of a list such as "did you mean": NULL when nothing is near. */
 const char *nearest_name(const char *wanted, const char *const *names, size_t count);
+int no_such_name(struct err *e, const char *what, const char *name, const char *const *names,
+		 size_t count, const char *tail);
 
 bool str_starts(const char *s, const char *prefix);
 

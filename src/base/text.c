@@ -528,6 +528,29 @@ const char *nearest_name(const char *wanted, const char *const *names, size_t co
 	return ret;
 }
 
+/**
+ * no_such_name() - a name that is none, and the one that was probably meant, or all there are
+ * @what:  a noun, as in "series"
+ * @names: the @count that there are
+ * @tail:  a sentence to follow, without its full stop; NULL: none
+ *
+ * Return: -EINVAL.
+ */
+int no_such_name(struct err *e, const char *what, const char *name, const char *const *names,
+		 size_t count, const char *tail)
+{
+	const char *near = nearest_name(name, names, count);
+	CLEANUP(text_free) struct text all = {0};
+
+	if (near)
+		return err_set(e, -EINVAL, "there is no %s '%.100s'; did you mean '%s'?%s%s", what,
+			       name, near, tail ? " " : "", tail ? tail : "");
+	for (size_t i = 0; i < count; i++)
+		text_printf(&all, "%s%s", i ? ", " : "", names[i]);
+	return err_set(e, -EINVAL, "there is no %s '%.100s'; there are %s%s%s", what, name,
+		       text_c(&all), tail ? ". " : "", tail ? tail : "");
+}
+
 bool str_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

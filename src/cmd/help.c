@@ -170,6 +170,12 @@ static void completion_values(struct text *out, const struct option_row *row)
 	text_str(out, "\" -- \"$cur\")); return ;;\n");
 }
 
+static void put_verbs(struct text *out, const char *between)
+{
+	for (unsigned int v = 0; v < VERB_COUNT; v++)
+		text_printf(out, "%s%s", v ? between : "", verb_table[v].name);
+}
+
 static void completion_verbs(struct text *out)
 {
 	for (unsigned int v = 0; v < VERB_COUNT; v++) {
@@ -208,8 +214,7 @@ int completion_print(const char *shell, struct text *out, struct err *e)
 		      "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
 		      "\t\tcase $word in\n"
 		      "\t\t");
-	for (unsigned int v = 0; v < VERB_COUNT; v++)
-		text_printf(out, "%s%s", v ? "|" : "", verb_table[v].name);
+	put_verbs(out, "|");
 	text_str(out, ") verb=$word; break ;;\n"
 		      "\t\t--) compopt -o default; return ;;\n"
 		      "\t\tesac\n"
@@ -233,8 +238,7 @@ int completion_print(const char *shell, struct text *out, struct err *e)
 		      "2>/dev/null | while read -r name rest; do [ \"$name\" = tables: ] || "
 		      "echo \"$name\"; done)\" -- \"$cur\")) ;;\n"
 		      "\trecord:*|help:*) COMPREPLY=($(compgen -W \"");
-	for (unsigned int v = 0; v < VERB_COUNT; v++)
-		text_printf(out, "%s%s", v ? " " : "", verb_table[v].name);
+	put_verbs(out, " ");
 	text_str(out, "\" -- \"$cur\")) ;;\n"
 		      "\tesac\n"
 		      "}\n"

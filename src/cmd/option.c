@@ -341,18 +341,11 @@ bool verb_named(const char *name, enum verb_id *ret)
  */
 int verb_find(const char *name, enum verb_id *ret, struct err *e)
 {
-	const char *names[VERB_COUNT], *near;
+	const char *names[VERB_COUNT];
 
 	if (verb_named(name, ret))
 		return 0;
 	for (unsigned int v = 0; v < VERB_COUNT; v++)
 		names[v] = verb_table[v].name;
-	near = nearest_name(name, names, VERB_COUNT);
-	if (near)
-		return err_set(e, -EINVAL, "there is no verb '%s'; did you mean '%s'?", name, near);
-	return err_set(
-		e, -EINVAL,
-		"there is no verb '%s'; there are record, check, recover, status, stop, report, "
-		"export and help",
-		name);
+	return no_such_name(e, "verb", name, names, VERB_COUNT, NULL);
 }

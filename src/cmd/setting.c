@@ -197,9 +197,9 @@ static int take_value(const struct option_row *row, const char *value, struct ar
 static int blame_setting(const struct setting *s, struct err *e)
 {
 	if (s->from == SETTING_FILE)
-		return err_context(e, "%s:%u", s->where, s->line);
-	if (s->from == SETTING_ENVIRONMENT)
-		return err_context(e, "the environment's %s", s->where);
+		(void)err_context(e, "%s:%u", s->where, s->line);
+	else if (s->from == SETTING_ENVIRONMENT)
+		(void)err_context(e, "the environment's %s", s->where);
 	return -EINVAL;
 }
 

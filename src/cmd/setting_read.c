@@ -36,7 +36,7 @@ static unsigned int section_verbs(const char *section)
 
 static int check_section(const char *section, struct err *e)
 {
-	const char *names[VERB_COUNT], *near;
+	const char *names[VERB_COUNT];
 	size_t count = 0;
 
 	if (section_verbs(section))
@@ -44,14 +44,7 @@ static int check_section(const char *section, struct err *e)
 	for (unsigned int v = 0; v < VERB_COUNT; v++)
 		if (section_verbs(verb_table[v].name))
 			names[count++] = verb_table[v].name;
-	near = nearest_name(section, names, count);
-	if (near)
-		return err_set(e, -EINVAL, "there is no section [%s]; did you mean [%s]?", section,
-			       near);
-	return err_set(e, -EINVAL,
-		       "there is no section [%s]; there are [record], [recover], [status], [stop], "
-		       "[report] and [export]",
-		       section);
+	return no_such_name(e, "section", section, names, count, NULL);
 }
 
 /* The row of an option that one of @verbs takes and that may be set, or NULL. */

@@ -116,26 +116,16 @@ bool series_path_forbidden(const char *path)
 
 static int unknown_name(const char *name, struct err *e)
 {
-	const char *names[ARRAY_SIZE(series_builtins) + 2], *near;
-	CLEANUP(text_free) struct text all = {0};
+	const char *names[ARRAY_SIZE(series_builtins) + 2];
 	size_t count = 0;
 
 	for (size_t i = 0; i < series_builtin_count; i++)
 		names[count++] = series_builtins[i].name;
 	names[count++] = "default";
 	names[count++] = "none";
-	near = nearest_name(name, names, count);
-	if (near)
-		return err_set(e, -EINVAL,
-			       "--sample: there is no series '%s'; did you mean '%s'? A file of "
-			       "your own is NAME=/PATH",
-			       name, near);
-	for (size_t i = 0; i < count; i++)
-		text_printf(&all, "%s%s", i ? ", " : "", names[i]);
-	return err_set(e, -EINVAL,
-		       "--sample: there is no series '%s'; there are %s. A file of your own is "
-		       "NAME=/PATH",
-		       name, text_c(&all));
+	(void)no_such_name(e, "series", name, names, count, "A file of your own is NAME=/PATH");
+	(void)err_context(e, "--sample");
+	return -EINVAL;
 }
 
 /* Where the interval begins in @s, behind its '@'; NULL: there is none. An @ may be in a path. */

@@ -125,19 +125,13 @@ static int add_wish(struct run *run, const struct analysis_ops *ops, const char 
 
 static int no_such_report(const char *name, struct err *e)
 {
-	const char *names[REPORTS_MAX], *near;
+	const char *names[REPORTS_MAX];
 	size_t count = min_of(analysis_count, (size_t)REPORTS_MAX);
 
 	for (size_t i = 0; i < count; i++)
 		names[i] = analysis_list[i]->name;
-	near = nearest_name(name, names, count);
-	if (near)
-		return err_set(e, -EINVAL, "there is no report '%s'; did you mean '%s'?", name,
-			       near);
-	return err_set(e, -EINVAL,
-		       "there is no report '%s'; scoutfs-trace report --list-reports shows those "
-		       "that there are",
-		       name);
+	return no_such_name(e, "report", name, names, count,
+			    "To see what is in each: scoutfs-trace report --list-reports");
 }
 
 static const struct analysis_ops *find_report(const char *name)

@@ -328,8 +328,8 @@ static void mistakes_name_their_line_whatever_the_verb(void)
 	REFUSED("\n\ndisk-bugdet = 1G\n", NULL, "stop",
 		":3: there is no option 'disk-bugdet'; did you mean 'disk-budget'?");
 	REFUSED("[recrod]\n", NULL, "stop",
-		":1: there is no section [recrod]; did you mean [record]?");
-	REFUSED("[check]\n", NULL, "stop", "there is no section [check]");
+		":1: there is no section 'recrod'; did you mean 'record'?");
+	REFUSED("[check]\n", NULL, "stop", "there is no section 'check'");
 	REFUSED("limit = 3\n", NULL, "stop", "'limit' does not belong here");
 	REFUSED("[report]\nlag = 3s\n", NULL, "stop", ":2: 'lag' does not belong here");
 	REFUSED("help = yes\n", NULL, "stop", "for the command line only");

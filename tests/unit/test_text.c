@@ -240,6 +240,22 @@ static void suggests_what_was_meant(void)
 	CHECK(!nearest_name("record", names, 0));
 }
 
+static void says_what_there_is_instead(void)
+{
+	static const char *const names[] = {"stat", "vmstat"};
+	struct err e;
+
+	CHECK_EQ(no_such_name(&e, "series", "vmstats", names, 2, NULL), -EINVAL);
+	CHECK_STR(e.text, "there is no series 'vmstats'; did you mean 'vmstat'?");
+	CHECK_EQ(no_such_name(&e, "series", "vmstats", names, 2, "See there"), -EINVAL);
+	CHECK_STR(e.text, "there is no series 'vmstats'; did you mean 'vmstat'? See there");
+	CHECK_EQ(no_such_name(&e, "series", "ext4", names, 2, NULL), -EINVAL);
+	CHECK_STR(e.text, "there is no series 'ext4'; there are stat, vmstat");
+	CHECK_EQ(no_such_name(&e, "series", "ext4", names, 2, "See there"), -EINVAL);
+	CHECK_STR(e.text, "there is no series 'ext4'; there are stat, vmstat. See there");
+	CHECK_EQ(no_such_name(NULL, "series", "ext4", names, 2, NULL), -EINVAL);
+}
+
 /* Wide characters take two columns, combining ones none; a character is not divided. */
 static void text_knows_its_columns(void)
 {
@@ -279,4 +295,5 @@ TEST_MAIN(TEST(what_could_fool_a_terminal_is_replaced), TEST(text_knows_its_colu
 	  TEST(error_is_a_sentence), TEST(error_may_be_unwanted),
 	  TEST(error_is_cut_between_characters), TEST(text_grows), TEST(text_remembers_failure),
 	  TEST(whole_numbers), TEST(sizes), TEST(durations), TEST(times_of_day),
-	  TEST(amounts_for_people), TEST(durations_for_people), TEST(suggests_what_was_meant))
+	  TEST(amounts_for_people), TEST(durations_for_people), TEST(suggests_what_was_meant),
+	  TEST(says_what_there_is_instead))
