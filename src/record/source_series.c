@@ -37,7 +37,7 @@
 #define KEPT_MIN 128			 /* where no more descriptors are to be had */
 #define SECTION_LINES 8192		 /* what is written around a file's text at most */
 
-static const char reason_unreadable[] = "a file could not be read (the lines ! of the member)";
+static const char reason_unreadable[] = "a file could not be read (why: lines with ! in series/)";
 static const char reason_nothing[] = "nothing matched its path";
 static const char reason_late[] = "the sampler came too late for them";
 
@@ -279,8 +279,8 @@ static void spare(struct sampler *p)
 	p->costs[i].interval_ns = q->interval_ns;
 	if (!q->slow_said)
 		say(p, q, SOURCE_DEGRADED,
-		    "reading it costs much on this host: it is read less often than the default "
-		    "(--sample NAME@SECONDS asks for more)");
+		    "reading it costs much on this host: it is read less often, to spare "
+		    "it (--sample NAME@SECONDS asks for it by name)");
 	q->slow_said = true;
 }
 
