@@ -87,6 +87,31 @@ full() {
 }
 ok "a disk that fills up: recording goes on, the raw data is kept, recover makes a complete bundle" full
 
+# The same while the budget goes round, and somebody who takes whatever is free the moment it is: each segment's place is
+# taken over from the oldest, and must not be lost on the way.
+full_and_round() {
+	local greedy storm i=0 dropped
+	record --disk-budget 16M --before 1s -e raw_syscalls && busy || return 1
+	dd if=/dev/zero of=/dev/null bs=1 status=none 9>&- & # a million system calls a second
+	storm=$!
+	(while :; do dd if=/dev/zero of="$disk/greedy.$((i++))" bs=64k status=none 2>/dev/null; done) 9>&- &
+	greedy=$!
+	until_true turned 6
+	dropped=$?
+	kill $greedy $storm
+	wait $greedy $storm 2>/dev/null
+	recorder_signal TERM
+	rm -f "$disk"/greedy.*
+	same 0 $dropped "six segments were dropped" && same 1 "$rec_status" "exit status" && says "no room for the bundle" || return 1
+	recover_it
+	# Rings may overrun on a machine that is busy; the disk may not have failed.
+	unpack && same "" "$(m '.sources[] | select(.name == "spool") | .gaps[]? | select(.kind == "fault") | .reason')" "failures of the disk" &&
+		m '.sources[] | select(.name == "ftrace").gaps[].kind' | grep -q retention && [ -s "$work/b/kernel.log" ]
+}
+# Segments have numbers, from 1.
+turned() { [ "$(ls "$rec_dir/spool" | sed -n 's/^0*\([1-9][0-9]*\)\.zst$/\1/p' | sort -n | head -1)" -gt "$1" ]; }
+ok "a full disk while the budget goes round: nothing is lost but what the budget drops" full_and_round
+
 # ---- a dead recorder's folder, where nothing can be written ----
 
 killed() { # less than a second of it is not on the disk: ask for more
