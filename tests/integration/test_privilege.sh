@@ -7,7 +7,8 @@
 #     sudo SCOUTFS_TRACE=build/src/scoutfs-trace SIM=build/tests/sim/sim tests/integration/test_privilege.sh
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
-begin setpriv
+begin setpriv strace
+umask 0 # what is private is so by itself
 
 sim_start "nodes 3; rate 400; forever" >&2
 
@@ -33,7 +34,8 @@ each_thread() {
 			have=$(status_of "$t" $field)
 			[ $((0x$have & ~0x${may[$name]})) = 0 ] || { echo "$name has $field $have"; return 1; }
 		done
-		same 1 "$(status_of "$t" NoNewPrivs)" "$name NoNewPrivs" && same "$filtered" "$(status_of "$t" Seccomp)" "$name Seccomp" || return 1
+		same "$(mask)" "$(status_of "$t" CapInh)" "$name CapInh" && same "$(mask)" "$(status_of "$t" CapAmb)" "$name CapAmb" &&
+			same 1 "$(status_of "$t" NoNewPrivs)" "$name NoNewPrivs" && same "$filtered" "$(status_of "$t" Seccomp)" "$name Seccomp" || return 1
 		seen=$((seen + 1))
 	done
 	[ $seen -ge 5 ] || { echo "$seen threads"; return 1; }
@@ -42,13 +44,29 @@ ok "a recording" record
 ok "each thread has what it needs, and can gain nothing" until_true each_thread
 private() {
 	local odd
-	odd=$(find "$rec_dir" \( -type d ! -perm 0700 -o -type f ! -perm 0600 -o ! -user root -o -type l \) -printf '%M %u %p\n')
+	odd=$(find "$rec_dir" "$out" "$run" \( -type d ! -perm 0700 -o \( -type f -o -type s \) ! -perm 0600 -o ! -user root -o -type l \) -printf '%M %u %p\n')
 	same "" "$odd" "what others may read" && same 700 "$(stat -c %a "$run")" "run folder"
 }
-ok "folders 0700, files 0600, root's" private
+ok "folders 0700, files and socket 0600, root's" private
 ok "it ends" recorder_signal TERM
 bundle_private() { unpack && stopped signal && same "600 root" "$(stat -c '%a %U' "$bundle")" "the bundle"; }
 ok "so is the bundle" bundle_private
+
+# Not only what is left to be looked at: each file that it makes on its way, by its system calls. New (O_EXCL), never through
+# a link (O_NOFOLLOW), for nobody else from its first moment, and named from the descriptor of a folder; but for
+# the lock, which stays, and the socket, which cannot be made with a mode: its folder is private.
+made() {
+	local made odd
+	strace -f -qq -o "$work/strace.log" -e trace=open,openat,creat,mkdir,mkdirat,mknod,mknodat,symlink,symlinkat,link,linkat,chmod,fchmod,fchmodat \
+		"$bin" $address $port -o "$out" --run-dir "$run" --disk-budget 64M --ring-memory 8M --no-heartbeat-wait --duration 300ms \
+		>"$work/rec.out" 2>"$work/rec.err" </dev/null 9>&-
+	same 0 $? "exit status" || return 1
+	made=$(grep -E "O_CREAT|O_TMPFILE|^[0-9]+ +(creat|mk|symlink|link|ch|fch)" "$work/strace.log" | grep -v 'ENOENT\|/sys/kernel/\|/proc/\|EEXIST')
+	[ "$(grep -c O_EXCL <<<"$made")" -ge 20 ] || { echo "$made"; return 1; }
+	odd=$(grep -v -E 'openat\([0-9]+, "[^/"]+", [A-Z_|]*O_CREAT\|O_EXCL\|[A-Z_|]*O_NOFOLLOW[A-Z_|]*, 0600( <unfinished|\))|openat\([0-9]+, ".", O_WRONLY\|O_CLOEXEC\|O_TMPFILE, 0600( <unfinished|\))|mkdirat\([0-9]+, "[^/"]+", 0700( <unfinished|\))|"lock", O_RDWR\|O_CREAT\|O_NOFOLLOW\|O_CLOEXEC, 0600|fchmodat\([0-9]+, "control", 0600( <unfinished|\))|resumed' <<<"$made")
+	same "" "$odd" "made otherwise"
+}
+ok "each file it makes is new, private at once, and not through a link" made
 
 # The user's own command keeps what the user has.
 ok "a command: recorded" record -- sh -c "grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status >$work/command; sleep 0.3"
