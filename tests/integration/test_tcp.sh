@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 begin ss nsenter
 address=10.77.0.1
-server= client=
+server=
+client=
 
 # The other end of the link has a network namespace of its own, which lives as long as its process.
 unshare --net sleep 600 9>&- &
