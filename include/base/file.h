@@ -26,6 +26,7 @@ int file_load(const char *path, size_t limit_bytes, struct text *ret, struct err
 int file_sync_dir(int dir_fd, struct err *e);
 int file_rename_noreplace(int dir_fd, const char *from, const char *to, struct err *e);
 int file_remove_tree_at(int dir_fd, const char *name, struct err *e);
+int file_lock_patiently(int fd, uint64_t patience_ns);
 int file_random_suffix(char suffix[7]); /* six of [A-Za-z0-9], NUL */
 
 #endif

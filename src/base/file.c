@@ -22,13 +22,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/random.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "base/failpoint.h"
 #include "base/file.h"
 
 #define FILE_MODE 0600
+#define LOCK_MOMENT_NS (20 * NSEC_PER_MSEC)
 #define DIR_MODE 0700
 
 /* Deeper trees are not ours; each level holds one descriptor while it is removed. */
@@ -624,6 +627,25 @@ int file_remove_tree_at(int dir_fd, const char *name, struct err *e)
 	if (r == 0)
 		r = remove_at(l.dir_fd, l.name, st.st_dev, 0);
 	return r < 0 ? fail(e, r, "remove", dir_fd, name) : 0;
+}
+
+/**
+ * file_lock_patiently() - flock() a file or folder for ourselves alone
+ * @fd:          of it; the lock ends with the last copy of this descriptor
+ * @patience_ns: for somebody who has it for a moment
+ *
+ * Return: 0; -EWOULDBLOCK: somebody still has it; another negative errno.
+ */
+int file_lock_patiently(int fd, uint64_t patience_ns)
+{
+	const struct timespec moment = {.tv_nsec = LOCK_MOMENT_NS};
+
+	for (uint64_t waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_MOMENT_NS) {
+		if (errno != EWOULDBLOCK || waited >= patience_ns)
+			return -errno;
+		(void)nanosleep(&moment, NULL);
+	}
+	return 0;
 }
 
 /**

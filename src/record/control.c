@@ -47,8 +47,8 @@
 #define STATUS_PATIENCE_NS \
 	(UINT64_C(5) * NSEC_PER_SEC) /* a loop that is alive answers in milliseconds */
 #define FINISH_PATIENCE_NS NSEC_PER_SEC
-#define LOCK_TRIES 10
-#define LOCK_MOMENT_NS (20 * NSEC_PER_MSEC)
+/* `scoutfs-trace check` tries the lock for a moment, and is no recorder. */
+#define LOCK_PATIENCE_NS (200 * NSEC_PER_MSEC)
 
 static int socket_address(int dir_fd, struct sockaddr_un *ret)
 {
@@ -225,19 +225,6 @@ static int somebody_runs(int lock_fd, const char *run_dir, struct err *e)
 		       *pid ? " (pid " : "", pid, *pid ? ")" : "", run_dir);
 }
 
-/* `scoutfs-trace check` tries the lock for a moment, and is no recorder. */
-static int lock_patiently(int fd)
-{
-	const struct timespec moment = {.tv_nsec = LOCK_MOMENT_NS};
-
-	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
-			return -errno;
-		(void)nanosleep(&moment, NULL);
-	}
-	return 0;
-}
-
 /**
  * recorder_lock() - be the only recorder of a run folder
  * @run_dir: made with mode 0700 where it is missing
@@ -262,7 +249,7 @@ int recorder_lock(const char *run_dir, struct err *e)
 	fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(e, -errno, "cannot open the lock file %s/" LOCK_NAME, run_dir);
-	r = lock_patiently(fd);
+	r = file_lock_patiently(fd, LOCK_PATIENCE_NS);
 	if (r == -EWOULDBLOCK)
 		return somebody_runs(fd, run_dir, e);
 	if (r < 0)

@@ -10,9 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/failpoint.h"
 #include "base/file.h"
@@ -26,28 +24,15 @@
 #include "session.h"
 #include "spent.h"
 
-#define LOCK_MOMENT_NS (20 * NSEC_PER_MSEC)
-#define LOCK_TRIES 25 /* half a second */
-
 /*
  * A recorder that was killed while it began to run a program has a child for a moment more, which
  * has all its descriptors, and so its locks, until it is killed too or runs the program.
  */
-static int lock_patiently(int fd)
-{
-	const struct timespec moment = {.tv_nsec = LOCK_MOMENT_NS};
-
-	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-		if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
-			return -errno;
-		(void)nanosleep(&moment, NULL);
-	}
-	return 0;
-}
+#define LOCK_PATIENCE_NS (500 * NSEC_PER_MSEC)
 
 static int lock_folder(int fd, const char *path, struct err *e)
 {
-	int r = lock_patiently(fd);
+	int r = file_lock_patiently(fd, LOCK_PATIENCE_NS);
 
 	if (r == 0)
 		return 0;
