@@ -30,6 +30,8 @@ bool text_ok(const struct text *t);
 const char *text_c(const struct text *t); /* "" when nothing was added */
 
 int parse_u64(const char *s, uint64_t *ret);
+bool parse_u64_at(const char **at, const char *end, uint64_t *ret);
+int hex_digit(char c);
 int parse_size(const char *s, uint64_t *ret_bytes);
 int parse_duration(const char *s, uint64_t *ret_ns);
 

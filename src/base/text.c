@@ -215,6 +215,39 @@ int parse_u64(const char *s, uint64_t *ret)
 	return 0;
 }
 
+/**
+ * parse_u64_at() - decimal digits at *@at, in bytes that no NUL ends
+ * @at:  left behind them on success
+ * @end: of the bytes
+ *
+ * Return: false when there are none, or more than fit.
+ */
+bool parse_u64_at(const char **at, const char *end, uint64_t *ret)
+{
+	const char *s = *at;
+	uint64_t v = 0;
+
+	if (s == end || !isdigit((unsigned char)*s))
+		return false;
+	for (; s < end && isdigit((unsigned char)*s); s++)
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+			return false;
+	*at = s;
+	*ret = v;
+	return true;
+}
+
+/** hex_digit() - the value of a hexadecimal digit, or -1 */
+int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 struct unit {
 	const char *name;
 	uint64_t factor;

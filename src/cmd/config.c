@@ -71,15 +71,6 @@ static int take_rest(const char *s, struct err *e)
 		       "'%.40s' follows the value; one that has blanks in it stands in quotes", s);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* What a backslash and the characters at @s stand for, or -1; @ret_used: how many they are. */
 static int escaped(const char *s, size_t *ret_used)
 {

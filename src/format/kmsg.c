@@ -26,30 +26,13 @@
 static bool take_number(const char **at, const char *end, char end_mark, uint64_t *ret)
 {
 	const char *s = *at;
-	uint64_t v = 0;
+	uint64_t v;
 
-	if (s == end || *s < '0' || *s > '9')
-		return false;
-	for (; s < end && *s >= '0' && *s <= '9'; s++)
-		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
-			return false;
-	if (s == end || *s != end_mark)
+	if (!parse_u64_at(&s, end, &v) || s == end || *s != end_mark)
 		return false;
 	*at = s + 1;
 	*ret = v;
 	return true;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* Turn \xNN into bytes, in place; what only looks like it stays. Returns the new length. */

@@ -170,23 +170,6 @@ void series_failure_write(const char *path, int code, struct text *out)
 
 /* ---- reading ---- */
 
-/* Digits at *@at, no more than fit; stepped over. */
-static bool take_number(const char **at, const char *end, uint64_t *ret)
-{
-	const char *s = *at;
-	uint64_t v = 0;
-
-	if (s == end || *s < '0' || *s > '9')
-		return false;
-	for (; s < end && *s >= '0' && *s <= '9'; s++)
-		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
-			return false;
-	*at = s;
-	*ret = v;
-	return true;
-}
-
 static bool take_char(const char **at, const char *end, char c)
 {
 	if (*at == end || **at != c)
@@ -210,7 +193,7 @@ static bool take_seconds(const char **at, const char *end, uint64_t *ret_ns)
 {
 	uint64_t whole, unit = NSEC_PER_SEC / 10;
 
-	if (!take_number(at, end, &whole) || __builtin_mul_overflow(whole, NSEC_PER_SEC, ret_ns))
+	if (!parse_u64_at(at, end, &whole) || __builtin_mul_overflow(whole, NSEC_PER_SEC, ret_ns))
 		return false;
 	if (!take_char(at, end, '.'))
 		return true;
@@ -253,7 +236,7 @@ size_t series_head_parse(const void *bytes, size_t n, struct series_head *ret)
 	if (n < start || memcmp(at, HEAD_START, start) != 0 || !line_at(at, at + n, &end))
 		return 0;
 	at += start;
-	if (!take_number(&at, end, &version) || version != SERIES_VERSION ||
+	if (!parse_u64_at(&at, end, &version) || version != SERIES_VERSION ||
 	    !take_char(&at, end, ' '))
 		return 0;
 	space = memchr(at, ' ', (size_t)(end - at));
@@ -282,9 +265,9 @@ static bool parse_sample(const char *at, const char *end, struct series_sample *
 	uint64_t sections;
 
 	if (!take_char(&at, end, '@') || !take_char(&at, end, ' ') ||
-	    !take_number(&at, end, &ret->mono_ns) || !take_char(&at, end, ' ') ||
-	    !take_number(&at, end, &ret->took_ns) || !take_char(&at, end, ' ') ||
-	    !take_number(&at, end, &sections) || sections > SERIES_SECTIONS_MAX ||
+	    !parse_u64_at(&at, end, &ret->mono_ns) || !take_char(&at, end, ' ') ||
+	    !parse_u64_at(&at, end, &ret->took_ns) || !take_char(&at, end, ' ') ||
+	    !parse_u64_at(&at, end, &sections) || sections > SERIES_SECTIONS_MAX ||
 	    !take_char(&at, end, '\n'))
 		return false;
 	ret->sections = (uint32_t)sections;
@@ -349,7 +332,7 @@ static bool parse_section(const char *at, const char *end, struct series_section
 		memcpy(ret->error, at, (size_t)(space - at));
 		at = space + 1;
 	}
-	if (!take_number(&at, end, &n) || !take_char(&at, end, ' ') || (failed && n) ||
+	if (!parse_u64_at(&at, end, &n) || !take_char(&at, end, ' ') || (failed && n) ||
 	    n > SIZE_MAX / 2)
 		return false;
 	ret->path = at;
@@ -388,11 +371,6 @@ int series_next_section(struct series_walk *w, struct series_section *ret)
 	}
 	*ret = section;
 	return 1;
-}
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /** series_path() - a section's path without the escapes; any bytes but NUL may be in it */

@@ -273,6 +273,26 @@ static void text_knows_its_columns(void)
 	CHECK_EQ(text_fitting("", 0, 5), 0);
 }
 
+static void numbers_are_taken_from_bytes_without_an_end(void)
+{
+	static const char bytes[] = {'1', '2', ',', '3', '4', '5'};
+	const char *at = bytes, *big = "18446744073709551616";
+	uint64_t v = 7;
+
+	CHECK(parse_u64_at(&at, bytes + sizeof(bytes), &v));
+	CHECK(v == 12 && at == bytes + 2);
+	CHECK(!parse_u64_at(&at, bytes + sizeof(bytes), &v));
+	CHECK(v == 12 && at == bytes + 2);
+	at++;
+	CHECK(parse_u64_at(&at, bytes + 5, &v)); /* not the last one, which is not ours */
+	CHECK(v == 34 && at == bytes + 5);
+	CHECK(!parse_u64_at(&at, bytes + 5, &v));
+	CHECK(!parse_u64_at(&big, big + 20, &v));
+	CHECK(parse_u64_at(&big, big + 19, &v) && v == UINT64_C(1844674407370955161));
+	CHECK(hex_digit('0') == 0 && hex_digit('9') == 9 && hex_digit('a') == 10);
+	CHECK(hex_digit('F') == 15 && hex_digit('g') == -1 && hex_digit('/') == -1);
+}
+
 /* From anywhere, and safe to show: no control characters, nothing that turns the text around. */
 static void what_could_fool_a_terminal_is_replaced(void)
 {
@@ -291,7 +311,8 @@ static void what_could_fool_a_terminal_is_replaced(void)
 	CHECK_STR(text_c(&lines), "a?[2Jb?c?d?e?f?g\xc3\xbch\n");
 }
 
-TEST_MAIN(TEST(what_could_fool_a_terminal_is_replaced), TEST(text_knows_its_columns),
+TEST_MAIN(TEST(numbers_are_taken_from_bytes_without_an_end),
+	  TEST(what_could_fool_a_terminal_is_replaced), TEST(text_knows_its_columns),
 	  TEST(error_is_a_sentence), TEST(error_may_be_unwanted),
 	  TEST(error_is_cut_between_characters), TEST(text_grows), TEST(text_remembers_failure),
 	  TEST(whole_numbers), TEST(sizes), TEST(durations), TEST(times_of_day),
