@@ -16,7 +16,7 @@
 #include <errno.h>
 
 #define HEAD_START "# scoutfs-trace series "
-#define LINE_MAX_BYTES (5 * KIB) /* a path is at most 4096 bytes, and what is before it */
+#define LINE_MAX_BYTES (17 * KIB) /* a path of 4096 bytes, each escaped, and what is before it */
 
 static const struct {
 	int code;
@@ -128,7 +128,7 @@ static void add_path(const char *path, struct text *out)
 
 /**
  * series_section_write() - one section of a sample
- * @path: where it is from, or a name; at most 1000 bytes are expected, and escaped here
+ * @path: where it is from, or a name; escaped here, so at most PATH_MAX bytes of it
  */
 void series_section_write(const char *path, const void *bytes, size_t n, struct text *out)
 {

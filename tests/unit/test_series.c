@@ -109,6 +109,27 @@ static void samples_read_back(void)
 	CHECK_EQ(w.skipped, 0);
 }
 
+/* Each byte of it takes four. */
+static void the_longest_path_is_read_back_whatever_is_in_it(void)
+{
+	CLEANUP(text_free) struct text t = {0}, back = {0};
+	struct series_sample sample;
+	struct series_section s;
+	struct series_walk w;
+	char path[4096];
+
+	memset(path, 1, sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	series_sample_write(1, 0, 1, &t);
+	series_section_write(path, "x", 1, &t);
+	series_walk_begin(&w, t.s, t.len);
+	CHECK_EQ(series_next_sample(&w, &sample), 1);
+	CHECK_EQ(series_next_section(&w, &s), 1);
+	series_path(&s, &back);
+	CHECK_STR(text_c(&back), path);
+}
+
 /* Whoever wants only the times need not look at the sections, whatever they look like. */
 static void sections_are_stepped_over(void)
 {
@@ -185,7 +206,8 @@ static void errors_have_their_names(void)
 	CHECK_STR(t.s, "! ESTALE 0 a\n! ENODEV 0 a\n! E4000 0 a\n");
 }
 
-TEST_MAIN(TEST(a_sample_is_written_as_described), TEST(heads_read_back),
+TEST_MAIN(TEST(the_longest_path_is_read_back_whatever_is_in_it),
+	  TEST(a_sample_is_written_as_described), TEST(heads_read_back),
 	  TEST(what_is_no_head_is_refused), TEST(samples_read_back),
 	  TEST(sections_are_stepped_over), TEST(behind_damage_it_goes_on),
 	  TEST(any_path_comes_back), TEST(errors_have_their_names))
