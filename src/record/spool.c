@@ -3,9 +3,8 @@
  * The spool: the one writer to disk while recording.
  *
  * Sources append to streams; each stream has one open chunk in memory. A full chunk is sealed:
- * compressed as one zstd frame, given a header, and appended to the current segment. When the
- * budget is used up the oldest segment goes, whatever it holds, so every source reaches equally
- * far back.
+ * compressed as one zstd frame, given a header, and appended to the current segment. Segments, and
+ * which of them goes when the budget is used up, are spool_segments.c's.
  *
  * Two needs pull against each other. Chunks must be long to compress well and to be few; data must
  * be durable within a second, on a node that will be powered off. So what an open chunk gained
@@ -14,10 +13,6 @@
  * emptied. Idle streams thus cost the disk a few bytes a second, and still end up in chunks of
  * minutes. A ring page that was fetched half empty is even completed in memory
  * (ringpage_join()), so an idle CPU does not leave a page a second behind.
- *
- * Space is reserved at the start (spool/reserve.N), so that a disk that others fill up later
- * takes nothing from us: a new segment takes over a reserved file, and when none is left the
- * oldest segment's.
  *
  * One thread, the writer, compresses, writes and syncs. Appending is a copy under a lock. When the
  * writer is behind, sealed chunks queue up to the memory budget; then spool_append() waits, and the
@@ -33,7 +28,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <zstd.h>
 
@@ -45,6 +39,8 @@
 #include "base/privilege.h"
 #include "base/text.h"
 #include "format/segment.h"
+
+#include "spool_segments.h"
 
 #define SPOOL_LEVEL \
 	1 /* zstd; level 3 gains 4 % on real scoutfs pages and takes half as long again */
@@ -62,7 +58,6 @@
 #define SEGMENT_MAX_BYTES (256 * MIB)
 #define TAIL_MAX_BYTES (16 * MIB)
 #define TEXT_RESERVE_BYTES (512 * KIB) /* for the journal, the losses and the names, each */
-#define PINS_MAX 64
 #define COMMS_MAX 65536
 
 struct spool_stream {
@@ -89,17 +84,6 @@ struct sealed {
 	struct chunk chunk;
 	uint8_t *bytes;
 	size_t room;
-};
-
-struct segment {
-	uint32_t number;
-	uint64_t bytes;
-	uint64_t first_ns, last_ns;
-	uint64_t chunks;
-};
-
-struct pin {
-	uint64_t from_ns, to_ns;
 };
 
 struct waiter {
@@ -129,8 +113,6 @@ struct spool {
 	uint64_t asked, answered;	    /* sync tickets */
 	struct waiter *waiters;
 	bool seal_all, stopping, started;
-	struct pin pins[PINS_MAX];
-	size_t pin_count;
 	struct spool_stats stats;
 	pthread_t thread;
 
@@ -140,13 +122,11 @@ struct spool {
 	size_t frame_room;
 	uint8_t *scratch;
 	size_t scratch_room;
-	struct segment *segments; /* oldest first; the last one is being written */
-	size_t segment_count, segment_room;
-	unsigned int reserves;
-	int dir_fd, segment_fd, tail_fd, journal_fd, losses_fd, comms_fd;
+	struct segments *segments;
+	int tail_fd, journal_fd, losses_fd, comms_fd;
 	uint64_t loss_first;
 	_Atomic uint64_t tail_bytes; /* written by the writer alone */
-	bool names_dirty, segment_dirty, tail_dirty, journal_dirty, losses_dirty, comms_dirty;
+	bool tail_dirty, journal_dirty, losses_dirty, comms_dirty;
 	bool closing;	   /* the last sync of all */
 	bool tail_damaged; /* of a dead recorder: what cannot be read of it stays where it is */
 	const char *missing[8]; /* files that a dead recorder had and that had to be made anew */
@@ -163,8 +143,9 @@ static int first_error(int a, int b)
 
 /* ---- reporting ---- */
 
-static void report_failure(struct spool *s, int code, const char *what)
+static void report_failure(void *arg, int code, const char *what)
 {
+	struct spool *s = arg;
 	struct err e = {0};
 
 	(void)err_errno(&e, code, "%s", what);
@@ -176,220 +157,15 @@ static void report_failure(struct spool *s, int code, const char *what)
 		s->config.failed(s->config.arg, &e);
 }
 
-static void report_dropped(struct spool *s, const char *why, uint64_t from, uint64_t to,
-			   uint64_t chunks)
+static void report_dropped(void *arg, const char *why, uint64_t from, uint64_t to, uint64_t chunks)
 {
+	struct spool *s = arg;
+
 	if (s->config.dropped && chunks)
 		s->config.dropped(s->config.arg, why, from, to, chunks);
 }
 
-/* ---- segments: the writer's side of retention ---- */
-
-static bool is_pinned(const struct spool *s, const struct segment *g)
-{
-	for (size_t i = 0; i < s->pin_count; i++)
-		if (g->first_ns <= s->pins[i].to_ns && g->last_ns >= s->pins[i].from_ns)
-			return true;
-	return false;
-}
-
-/* The segment that goes next: the oldest that no pin holds; pins may hold half the budget at most.
- */
-static size_t pick_oldest(struct spool *s)
-{
-	uint64_t pinned;
-
-	for (;;) {
-		size_t pick = SIZE_MAX;
-
-		pinned = 0;
-		for (size_t i = 0; i + 1 < s->segment_count; i++) {
-			if (is_pinned(s, &s->segments[i]))
-				pinned += s->segments[i].bytes;
-			else if (pick == SIZE_MAX)
-				pick = i;
-		}
-		s->stats.pinned_bytes = pinned;
-		if (pick != SIZE_MAX && pinned <= s->config.limit_bytes / 2)
-			return pick;
-		if (!s->pin_count)
-			return pick == SIZE_MAX ? 0 : pick;
-		s->pin_count--;
-		memmove(s->pins, s->pins + 1, s->pin_count * sizeof(*s->pins));
-	}
-}
-
-static void forget_segment(struct spool *s, size_t i)
-{
-	s->segment_count--;
-	memmove(s->segments + i, s->segments + i + 1,
-		(s->segment_count - i) * sizeof(*s->segments));
-}
-
-/* Hold @bytes for the file without changing its length. Not every file system can: then nothing is
- * held. */
-static int reserve_space(int fd, uint64_t bytes)
-{
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0)
-		return 0;
-	return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
-}
-
-static int cannot_reserve(const struct spool *s, int code, struct err *e)
-{
-	return err_errno(e, code,
-			 "cannot reserve the disk budget of %llu MiB; free space in the output "
-			 "folder, or give a smaller --disk-budget or another --output-dir",
-			 (unsigned long long)(s->config.limit_bytes / MIB));
-}
-
-static int make_reserves(struct spool *s, struct err *e)
-{
-	uint64_t count = (s->config.limit_bytes - s->tail_limit) / s->segment_bytes;
-
-	for (unsigned int i = 0; i < count; i++) {
-		CLEANUP(closep) int fd = -1;
-		char name[32];
-		int r;
-
-		(void)snprintf(name, sizeof(name), SEGMENT_RESERVE, i);
-		fd = file_create_at(s->config.session_fd, name, e);
-		if (fd < 0)
-			return fd;
-		r = reserve_space(fd, s->segment_bytes);
-		if (r < 0)
-			return cannot_reserve(s, r, e);
-		s->reserves++;
-	}
-	return 0;
-}
-
-/* Turn the oldest segment's file into an empty one called @name. */
-static int recycle_oldest(struct spool *s, const char *name)
-{
-	CLEANUP(closep) int fd = -1;
-	struct segment old;
-	char old_name[32];
-	size_t i;
-
-	if (s->segment_count < 2)
-		return -ENOSPC;
-	pthread_mutex_lock(&s->lock);
-	i = pick_oldest(s);
-	old = s->segments[i];
-	forget_segment(s, i);
-	s->stats.dropped_segments++;
-	s->stats.disk_bytes -= old.bytes;
-	s->stats.oldest_ns = s->segment_count ? s->segments[0].first_ns : 0;
-	pthread_mutex_unlock(&s->lock);
-
-	report_dropped(s, "disk budget: the oldest segment was dropped", old.first_ns, old.last_ns,
-		       old.chunks);
-	(void)snprintf(old_name, sizeof(old_name), SEGMENT_NAME, old.number);
-	fd = openat(s->config.session_fd, old_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || ftruncate(fd, 0) < 0)
-		return -errno;
-	FAILPOINT("record-recycled");
-	(void)reserve_space(fd, s->segment_bytes);
-	return renameat(s->config.session_fd, old_name, s->config.session_fd, name) < 0 ? -errno
-											: 0;
-}
-
-/* The segment being written, and under which name it is found. */
-static int sync_segment(struct spool *s)
-{
-	if (s->names_dirty) {
-		s->names_dirty = false;
-		if (fsync(s->dir_fd) < 0)
-			return -errno;
-	}
-	if (!s->segment_dirty)
-		return 0;
-	s->segment_dirty = false;
-	return fdatasync(s->segment_fd) < 0 ? -errno : 0;
-}
-
-static int push_segment(struct spool *s, uint32_t number)
-{
-	if (s->segment_count == s->segment_room) {
-		size_t room = s->segment_room ? s->segment_room * 2 : SEGMENTS * 2;
-		struct segment *more = realloc(s->segments, room * sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		s->segments = more;
-		s->segment_room = room;
-	}
-	s->segments[s->segment_count++] =
-		(struct segment){.number = number, .first_ns = UINT64_MAX};
-	return 0;
-}
-
-/* Begin the next segment, in reserved space where there is some. */
-static int next_segment(struct spool *s)
-{
-	uint32_t number = s->segment_count ? s->segments[s->segment_count - 1].number + 1 : 1;
-	char name[32], reserve[32];
-	int r, fd;
-
-	if (s->segment_fd >= 0) {
-		r = sync_segment(s);
-		if (r < 0)
-			report_failure(s, r, "cannot make the spool durable");
-		(void)close(take_fd(&s->segment_fd));
-	}
-	(void)snprintf(name, sizeof(name), SEGMENT_NAME, number);
-	if (s->reserves) {
-		(void)snprintf(reserve, sizeof(reserve), SEGMENT_RESERVE, --s->reserves);
-		r = renameat(s->config.session_fd, reserve, s->config.session_fd, name) < 0 ? -errno
-											    : 0;
-	} else if (!s->config.resume) {
-		r = recycle_oldest(s, name);
-	} else {
-		r = 0;
-	}
-	if (r < 0)
-		return r;
-	fd = openat(s->config.session_fd, name,
-		    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
-			    (s->config.resume ? O_CREAT | O_EXCL : 0),
-		    0600);
-	if (fd < 0)
-		return -errno;
-	s->segment_fd = fd;
-	FAILPOINT("record-rotated");
-	s->names_dirty = true;
-	pthread_mutex_lock(&s->lock);
-	r = push_segment(s, number);
-	pthread_mutex_unlock(&s->lock);
-	return r;
-}
-
 /* ---- writing ---- */
-
-/* Header and frame in one write; ENOSPC gives up old segments until it fits. */
-static int write_chunk(struct spool *s, int fd, const struct chunk *c)
-{
-	uint8_t header[CHUNK_HEADER_BYTES];
-	struct iovec iov[2] = {{header, sizeof(header)}, {s->frame, c->frame_bytes}};
-	size_t total = sizeof(header) + c->frame_bytes;
-	off_t start = lseek(fd, 0, SEEK_END);
-	ssize_t n;
-	int r;
-
-	chunk_header_write(c, header);
-	FAILPOINT("record-chunk");
-	do
-		n = writev(fd, iov, 2);
-	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)total)
-		return 0;
-	r = n < 0 ? -errno : -ENOSPC;
-	/* Half a chunk would hide every later one from a reader. */
-	if (start < 0 || ftruncate(fd, start) < 0)
-		return -EIO;
-	return r;
-}
 
 static int compress(struct spool *s, struct chunk *c, const uint8_t *bytes)
 {
@@ -411,71 +187,12 @@ static int compress(struct spool *s, struct chunk *c, const uint8_t *bytes)
 	return 0;
 }
 
-static void account_chunk(struct spool *s, const struct chunk *c)
-{
-	struct segment *g = &s->segments[s->segment_count - 1];
-	uint64_t bytes = CHUNK_HEADER_BYTES + c->frame_bytes;
-
-	pthread_mutex_lock(&s->lock);
-	g->bytes += bytes;
-	g->first_ns = min_of(g->first_ns, c->first_ns);
-	g->last_ns = max_of(g->last_ns, c->last_ns);
-	g->chunks++;
-	s->stats.disk_bytes += bytes;
-	s->stats.written_bytes += bytes;
-	s->stats.raw_bytes += c->raw_bytes;
-	s->stats.oldest_ns = s->segments[0].first_ns;
-	pthread_mutex_unlock(&s->lock);
-}
-
-/* A segment that recovery began and could not write to: empty it would look like damage. */
-static void drop_empty(struct spool *s)
-{
-	char name[32];
-
-	if (!s->config.resume || s->segment_fd < 0 || s->segments[s->segment_count - 1].bytes)
-		return;
-	(void)snprintf(name, sizeof(name), SEGMENT_NAME, s->segments[s->segment_count - 1].number);
-	(void)unlinkat(s->config.session_fd, name, 0);
-	(void)close(take_fd(&s->segment_fd));
-	pthread_mutex_lock(&s->lock);
-	s->segment_count--;
-	pthread_mutex_unlock(&s->lock);
-}
-
-static int append_to_segment(struct spool *s, const struct chunk *c)
-{
-	int r;
-
-	if (s->segment_fd < 0 ||
-	    s->segments[s->segment_count - 1].bytes + CHUNK_HEADER_BYTES + c->frame_bytes >
-		    s->segment_bytes) {
-		r = next_segment(s);
-		if (r < 0)
-			return r;
-	}
-	r = write_chunk(s, s->segment_fd, c);
-	if (r == -ENOSPC && !s->config.resume) {
-		/* Somebody else took the space that could not be reserved: give up our oldest. */
-		r = next_segment(s);
-		if (r == 0)
-			r = write_chunk(s, s->segment_fd, c);
-	}
-	if (r < 0) {
-		drop_empty(s);
-		return r;
-	}
-	s->segment_dirty = true;
-	account_chunk(s, c);
-	return 0;
-}
-
 static void write_sealed(struct spool *s, struct sealed *q)
 {
 	int r = compress(s, &q->chunk, q->bytes);
 
 	if (r == 0)
-		r = append_to_segment(s, &q->chunk);
+		r = segments_append(s->segments, &q->chunk, s->frame);
 	if (r < 0) {
 		report_failure(s, r, "cannot write to the spool");
 		report_dropped(s, "the disk refused a chunk", q->chunk.first_ns, q->chunk.last_ns,
@@ -667,7 +384,7 @@ static int write_tail(struct spool *s)
 		if (r == 0 && s->tail_bytes + CHUNK_HEADER_BYTES + c.frame_bytes > s->tail_limit)
 			r = -ENOSPC;
 		if (r == 0)
-			r = write_chunk(s, s->tail_fd, &c);
+			r = segments_write_chunk(s->tail_fd, &c, s->frame);
 		if (r == -ENOSPC) {
 			/* No room, here or on the disk: to a segment with it, before this sync
 			 * ends. */
@@ -819,7 +536,7 @@ static int empty_tail(struct spool *s)
 	if (!s->tail_bytes || s->tail_damaged ||
 	    ((s->config.resume || s->closing) && s->stats.failed))
 		return 0;
-	r = sync_segment(s);
+	r = segments_sync(s->segments);
 	if (r < 0)
 		return r;
 	if (ftruncate(s->tail_fd, 0) < 0)
@@ -828,7 +545,7 @@ static int empty_tail(struct spool *s)
 	s->tail_dirty = true;
 	/* Space that is not to be had again is missed when it is needed, if then. */
 	if (!s->config.resume)
-		(void)reserve_space(s->tail_fd, s->tail_limit);
+		(void)segments_hold(s->tail_fd, s->tail_limit);
 	return 0;
 }
 
@@ -853,7 +570,7 @@ static int sync_all(struct spool *s)
 	FAILPOINT("record-tail");
 	/* What was sealed since the sync began, by an appender or for want of room in the tail. */
 	write_queue(s, take_queue(s));
-	r = first_error(r, sync_segment(s));
+	r = first_error(r, segments_sync(s->segments));
 	r = first_error(r, sync_if(s->tail_fd, &s->tail_dirty));
 	FAILPOINT("record-tail-synced");
 	r = first_error(r, write_texts(s));
@@ -1139,38 +856,18 @@ int spool_sync_wait(struct spool *s, struct err *e)
 
 /**
  * spool_pin() - keep the window before a moment
- * @when_ns: CLOCK_MONOTONIC; config.pin_ns before it is kept
- *
- * Pins may hold half of the budget. Beyond that, and beyond 64 of them, the oldest pin gives way:
- * what is nearest to the end is what support needs.
+ * @when_ns: CLOCK_MONOTONIC; config.pin_ns before it is kept, as segments_pin() tells
  */
 void spool_pin(struct spool *s, uint64_t when_ns)
 {
-	uint64_t from = when_ns > s->config.pin_ns ? when_ns - s->config.pin_ns : 0;
-
-	pthread_mutex_lock(&s->lock);
-	if (s->pin_count && s->pins[s->pin_count - 1].to_ns >= from) {
-		struct pin *last = &s->pins[s->pin_count - 1];
-
-		/* Suspects in a row are one window, as long as it stays a window. */
-		if (when_ns - last->from_ns <= 4 * s->config.pin_ns) {
-			last->to_ns = max_of(last->to_ns, when_ns);
-			pthread_mutex_unlock(&s->lock);
-			return;
-		}
-	}
-	if (s->pin_count == PINS_MAX) {
-		s->pin_count--;
-		memmove(s->pins, s->pins + 1, s->pin_count * sizeof(*s->pins));
-	}
-	s->pins[s->pin_count++] = (struct pin){from, when_ns};
-	pthread_mutex_unlock(&s->lock);
+	segments_pin(s->segments, when_ns);
 }
 
 void spool_stats(struct spool *s, struct spool_stats *ret)
 {
 	pthread_mutex_lock(&s->lock);
 	*ret = s->stats;
+	segments_stats(s->segments, ret);
 	ret->memory_bytes = s->memory_bytes;
 	ret->disk_bytes += s->tail_bytes;
 	/* What is in the tail will be written as a chunk, and not much shorter. */
@@ -1256,19 +953,12 @@ static int open_losses(struct spool *s, struct err *e)
 
 static int open_files(struct spool *s, struct err *e)
 {
-	int dir = s->config.session_fd;
 	int r;
 
 	look_for(s, SEGMENT_DIR);
-	if (!s->config.resume || s->missing_count) {
-		r = file_make_dir_at(dir, SEGMENT_DIR, e);
-		if (r < 0)
-			return r;
-	}
-	s->dir_fd = file_open_dir_at(dir, SEGMENT_DIR, e);
-	if (s->dir_fd < 0)
-		return s->dir_fd;
-	s->names_dirty = true; /* what is made here; with the first sync */
+	r = segments_open_folder(s->segments, !s->config.resume || s->missing_count, e);
+	if (r < 0)
+		return r;
 	s->tail_fd = open_append(s, SEGMENT_TAIL, e);
 	if (s->tail_fd < 0)
 		return s->tail_fd;
@@ -1283,16 +973,34 @@ static int open_files(struct spool *s, struct err *e)
 		return s->comms_fd;
 	if (s->config.resume)
 		return 0;
-	r = reserve_space(s->tail_fd, s->tail_limit);
+	r = segments_hold(s->tail_fd, s->tail_limit);
 	if (r == 0)
-		r = reserve_space(s->journal_fd, TEXT_RESERVE_BYTES);
+		r = segments_hold(s->journal_fd, TEXT_RESERVE_BYTES);
 	if (r == 0)
-		r = reserve_space(s->losses_fd, TEXT_RESERVE_BYTES);
+		r = segments_hold(s->losses_fd, TEXT_RESERVE_BYTES);
 	if (r == 0)
-		r = reserve_space(s->comms_fd, TEXT_RESERVE_BYTES);
+		r = segments_hold(s->comms_fd, TEXT_RESERVE_BYTES);
 	if (r < 0)
-		return cannot_reserve(s, r, e);
-	return make_reserves(s, e);
+		return segments_no_room(s->segments, r, e);
+	return segments_reserve(s->segments, e);
+}
+
+static int init_segments(struct spool *s, struct err *e)
+{
+	const struct spool_config *c = &s->config;
+
+	if (segments_open(&(struct segments_config){.session_fd = c->session_fd,
+						    .limit_bytes = c->limit_bytes,
+						    .beside_bytes = s->tail_limit,
+						    .segment_bytes = s->segment_bytes,
+						    .pin_ns = c->pin_ns,
+						    .resume = c->resume,
+						    .dropped = report_dropped,
+						    .failed = report_failure,
+						    .arg = s},
+			  &s->segments) < 0)
+		return err_nomem(e);
+	return 0;
 }
 
 static int init_threads_state(struct spool *s, struct err *e)
@@ -1344,7 +1052,7 @@ int spool_open(const struct spool_config *c, struct spool **ret, struct err *e)
 		return err_nomem(e);
 	s->config = *c;
 	s->queue_end = &s->queue;
-	s->dir_fd = s->segment_fd = s->tail_fd = s->journal_fd = s->losses_fd = s->comms_fd = -1;
+	s->tail_fd = s->journal_fd = s->losses_fd = s->comms_fd = -1;
 	r = init_threads_state(s, e);
 	if (r < 0) {
 		free(s);
@@ -1354,6 +1062,8 @@ int spool_open(const struct spool_config *c, struct spool **ret, struct err *e)
 	s->comms_seen = calloc((size_t)COMMS_MAX * 2, sizeof(*s->comms_seen));
 	s->streams = calloc(max_of(c->streams, 1u), sizeof(struct spool_stream *));
 	r = s->comms_seen && s->streams ? init_zstd(s, e) : err_nomem(e);
+	if (r == 0)
+		r = init_segments(s, e);
 	if (r == 0)
 		r = open_files(s, e);
 	if (r < 0) {
@@ -1461,7 +1171,7 @@ static int take_over(struct spool *s, struct err *e)
 		return r;
 	for (size_t i = 0; i < set.damage_count; i++)
 		s->tail_damaged |= !strcmp(set.damage[i].file, SEGMENT_TAIL);
-	if (set.newest_file && push_segment(s, set.newest_file) < 0)
+	if (set.newest_file && segments_adopt(s->segments, set.newest_file) < 0)
 		return err_nomem(e);
 	for (size_t i = 0; i < s->stream_count; i++) {
 		struct spool_stream *st = s->streams[i];
@@ -1564,22 +1274,15 @@ int spool_close(struct spool *s, struct err *e)
  */
 void spool_free(struct spool *s)
 {
-	char name[32];
-
 	if (!s)
 		return;
 	(void)spool_close(s, NULL);
-	while (s->reserves) {
-		(void)snprintf(name, sizeof(name), SEGMENT_RESERVE, --s->reserves);
-		(void)unlinkat(s->config.session_fd, name, 0);
-	}
 	for (size_t i = 0; i < s->stream_count; i++) {
 		free(s->streams[i]->bytes);
 		free(s->streams[i]);
 	}
 	free(s->streams);
-	closep(&s->dir_fd);
-	closep(&s->segment_fd);
+	segments_free(s->segments);
 	closep(&s->tail_fd);
 	closep(&s->journal_fd);
 	closep(&s->losses_fd);
@@ -1590,7 +1293,6 @@ void spool_free(struct spool *s)
 	ZSTD_freeCCtx(s->zstd);
 	free(s->frame);
 	free(s->scratch);
-	free(s->segments);
 	free(s->comms_seen);
 	(void)pthread_cond_destroy(&s->work);
 	(void)pthread_cond_destroy(&s->room);

@@ -64,7 +64,7 @@ int spool_start(struct spool *s, struct err *e);
 uint64_t spool_stream_newest(const struct spool_stream *st);
 uint64_t spool_stream_lost(const struct spool_stream *st);
 
-/* Pump threads. Copies; waits for the writer when memory is full. -EIO once the spool failed. */
+/* Pump threads. Copies; waits for the writer when memory is full. */
 int spool_append(struct spool_stream *st, const void *bytes, size_t n,
 		 const struct spool_span *span);
 /* How many bytes one append may have, at most. */
