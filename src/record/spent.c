@@ -77,7 +77,10 @@ void spent_forget(int session_fd)
 	(void)unlinkat(session_fd, SPENT_NOTE, 0);
 }
 
-/* Is it the very file, and ours? In a folder that others may write to a name proves nothing. */
+/*
+ * Is it the very file, and ours? In a folder that others may write to a name proves nothing. And is
+ * that name on the disk: who gave it may have been killed before he saw to it.
+ */
 static bool is_that_file(const struct json_value *note, const char *output_dir)
 {
 	CLEANUP(closep) int dir_fd = file_open_dir(output_dir, NULL);
@@ -88,7 +91,8 @@ static bool is_that_file(const struct json_value *note, const char *output_dir)
 	       fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
 	       st.st_uid == geteuid() &&
 	       (uint64_t)st.st_size == json_get_u64(note, "bytes", UINT64_MAX) &&
-	       (uint64_t)st.st_ino == json_get_u64(note, "inode", UINT64_MAX);
+	       (uint64_t)st.st_ino == json_get_u64(note, "inode", UINT64_MAX) &&
+	       file_sync_dir(dir_fd, NULL) == 0;
 }
 
 /**
