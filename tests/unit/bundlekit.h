@@ -26,52 +26,6 @@ static struct {
 	struct text head, head_zst, clocks, log;
 } kit;
 
-static inline void kit_load_head(void)
-{
-	struct realdata tar = realdata_load("real/events.tar.zst");
-	static struct tracedat_format formats[1024];
-	static struct realdata_file files[1024];
-	static char systems[1024][32];
-	struct tracedat_head h = {.page_bytes = KIT_PAGE,
-				  .formats = formats,
-				  .kallsyms = "ffffffff81000000 T _text\n",
-				  .printk_formats = (char *)kit.printk.bytes};
-	ZSTD_CCtx *z = ZSTD_createCCtx();
-	size_t at = 0, count = 0, room;
-	char event[128];
-
-	while (realdata_tar_next(&tar, &at, &files[count])) {
-		struct realdata_file *f = &files[count];
-
-		if (strcmp(f->name, "events/header_page") == 0) {
-			h.header_page = f->text;
-		} else if (strcmp(f->name, "events/header_event") == 0) {
-			h.header_event = f->text;
-		} else if (strstr(f->name, "/format") && sscanf(f->name, "events/%31[^/]/%127[^/]/",
-								systems[count], event) == 2) {
-			formats[count] = (struct tracedat_format){systems[count], f->text};
-			count++;
-			continue;
-		} else {
-			free(f->text);
-		}
-	}
-	h.format_count = count;
-	if (tracedat_write_head(&h, &kit.head, NULL) < 0)
-		kit_die("tracedat_write_head");
-	for (size_t i = 0; i < count; i++)
-		free(files[i].text);
-	free((char *)h.header_page);
-	free((char *)h.header_event);
-	realdata_free(&tar);
-	room = ZSTD_compressBound(kit.head.len);
-	kit.head_zst = (struct text){.s = malloc(room), .size = room};
-	/* With a checksum, as the recorder does it. */
-	(void)ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1);
-	kit.head_zst.len = ZSTD_compress2(z, kit.head_zst.s, room, kit.head.s, kit.head.len);
-	ZSTD_freeCCtx(z);
-}
-
 static inline uint64_t kit_kmsg_ns(size_t line)
 {
 	return (5 + line) * NSEC_PER_SEC + line * NSEC_PER_MSEC;
@@ -107,7 +61,7 @@ static inline void kit_load(void)
 	for (unsigned int i = 1; i <= KIT_CLOCK_ROWS; i++)
 		text_printf(&kit.clocks, "%u000000000,1795000%03u000000000,%u000000000,0,100\n", i,
 			    i, i);
-	kit_load_head();
+	kit_make_head((char *)kit.printk.bytes, &kit.head, &kit.head_zst);
 	kit_make_log();
 }
 

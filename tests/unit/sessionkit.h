@@ -16,10 +16,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "base/file.h"
 #include "base/text.h"
+#include "folderkit.h"
 #include "format/ringpage.h"
 #include "format/segment.h"
+#include "format/tracedat.h"
 #include "realdata.h"
 
 #define KIT_PAGE 4096
@@ -33,38 +34,54 @@ __attribute__((noreturn)) static inline void kit_die(const char *what)
 	exit(99);
 }
 
-/* ---- a scratch folder ---- */
+/* ---- the head of a trace ---- */
 
-struct kit_folder {
-	char path[128];
-	int fd;
-};
-
-static inline struct kit_folder kit_folder_make(void)
+/* The head of a trace.dat, and its frame as the recorder writes it. Formats are in order of system,
+ * as tracedat_write_head() wants them. */
+static inline void kit_make_head(char *printk, struct text *ret, struct text *ret_zst)
 {
-	struct kit_folder f = {.fd = -1};
-	const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	struct realdata tar = realdata_load("real/events.tar.zst");
+	static struct tracedat_format formats[1024];
+	static struct realdata_file files[1024];
+	static char systems[1024][32];
+	struct tracedat_head h = {.page_bytes = KIT_PAGE,
+				  .formats = formats,
+				  .kallsyms = "ffffffff81000000 T _text\n",
+				  .printk_formats = printk};
+	ZSTD_CCtx *z = ZSTD_createCCtx();
+	size_t at = 0, count = 0, room;
+	char event[128];
 
-	/* In memory where that can be had: what is tested is not the disk. */
-	(void)snprintf(f.path, sizeof(f.path), "%s/scoutfs-trace-test.XXXXXX", memory);
-	if (!mkdtemp(f.path))
-		kit_die("mkdtemp");
-	f.fd = open(f.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (f.fd < 0)
-		kit_die(f.path);
-	return f;
-}
+	while (realdata_tar_next(&tar, &at, &files[count])) {
+		struct realdata_file *f = &files[count];
 
-static inline void kit_folder_remove(struct kit_folder *f)
-{
-	struct err e = {0};
-
-	if (f->fd < 0)
-		return;
-	(void)close(f->fd);
-	f->fd = -1;
-	if (file_remove_tree_at(AT_FDCWD, f->path, &e) < 0)
-		printf("# %s\n", e.text);
+		if (strcmp(f->name, "events/header_page") == 0) {
+			h.header_page = f->text;
+		} else if (strcmp(f->name, "events/header_event") == 0) {
+			h.header_event = f->text;
+		} else if (strstr(f->name, "/format") && sscanf(f->name, "events/%31[^/]/%127[^/]/",
+								systems[count], event) == 2) {
+			formats[count] = (struct tracedat_format){systems[count], f->text};
+			count++;
+			continue;
+		} else {
+			free(f->text);
+		}
+	}
+	h.format_count = count;
+	if (tracedat_write_head(&h, ret, NULL) < 0)
+		kit_die("tracedat_write_head");
+	for (size_t i = 0; i < count; i++)
+		free(files[i].text);
+	free((char *)h.header_page);
+	free((char *)h.header_event);
+	realdata_free(&tar);
+	room = ZSTD_compressBound(ret->len);
+	*ret_zst = (struct text){.s = malloc(room), .size = room};
+	/* With a checksum, as the recorder does it. */
+	(void)ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1);
+	ret_zst->len = ZSTD_compress2(z, ret_zst->s, room, ret->s, ret->len);
+	ZSTD_freeCCtx(z);
 }
 
 /* ---- other programs ---- */

@@ -1,32 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Report `loss`: the ledger of a manifest, and what the pass could not read. */
 #include "feed.h"
+#include "folderkit.h"
 #include "reportkit.h"
 #include "test.h"
 
 #define S NSEC_PER_SEC
 
 static struct bundle *bundle;
-static char folder[64], file[80];
+static struct kit_folder folder;
 
 /* @sources: of the manifest, with ' for ". */
 static void begin(const char *sources)
 {
-	FILE *f;
-
-	(void)snprintf(folder, sizeof(folder), "/tmp/scoutfs-trace-test.XXXXXX");
-	if (!mkdtemp(folder))
-		kit_die("mkdtemp", folder);
-	(void)snprintf(file, sizeof(file), "%s/manifest.json", folder);
-	f = fopen(file, "w");
-	if (!f)
-		kit_die("cannot write", file);
-	for (const char *c = sources; *c; c++)
-		(void)fputc(*c == '\'' ? '"' : *c, f);
-	if (fclose(f) != 0)
-		kit_die("cannot write", file);
+	folder = kit_folder_make();
+	kit_folder_json(&folder, "manifest.json", sources);
 	kit_formats_done();
-	if (bundle_open(folder, &bundle, &kit.err) < 0)
+	if (bundle_open(folder.path, &bundle, &kit.err) < 0)
 		kit_die("bundle", kit.err.text);
 	kit.rec.bundle = bundle;
 	kit.rec.trigger_ns = 100 * S;
@@ -38,8 +28,7 @@ static void end(void)
 	kit_done();
 	kit_forget();
 	bundle_freep(&bundle);
-	(void)remove(file);
-	(void)remove(folder);
+	kit_folder_remove(&folder);
 }
 
 #define LEDGER                                                                                   \

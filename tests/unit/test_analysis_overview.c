@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The recording in steps: figures that were worked out by hand, and times that make no sense. */
+#include "folderkit.h"
 #include "reportkit.h"
 #include "test.h"
 
@@ -27,21 +28,13 @@ static const char manifest[] =
 
 static struct tcpflow_connection flow;
 static struct bundle *bundle;
-
-static char folder[64], file[80];
+static struct kit_folder folder;
 
 static void open_bundle(void)
 {
-	FILE *f;
-
-	(void)snprintf(folder, sizeof(folder), "/tmp/scoutfs-trace-test.XXXXXX");
-	if (!mkdtemp(folder))
-		kit_die("mkdtemp", folder);
-	(void)snprintf(file, sizeof(file), "%s/manifest.json", folder);
-	f = fopen(file, "w");
-	if (!f || fputs(manifest, f) < 0 || fclose(f) != 0)
-		kit_die("cannot write", file);
-	if (bundle_open(folder, &bundle, &kit.err) < 0)
+	folder = kit_folder_make();
+	kit_folder_text(&folder, "manifest.json", manifest);
+	if (bundle_open(folder.path, &bundle, &kit.err) < 0)
 		kit_die("bundle", kit.err.text);
 	kit.rec.bundle = bundle;
 }
@@ -65,8 +58,7 @@ static void end(void)
 	kit_done();
 	kit_forget();
 	bundle_freep(&bundle);
-	(void)remove(file);
-	(void)remove(folder);
+	kit_folder_remove(&folder);
 }
 
 static void message(int from, uint64_t ns, uint64_t id, bool response)

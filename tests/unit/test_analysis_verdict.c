@@ -3,11 +3,8 @@
  * Report `verdict` on recordings that are made up here, each of a folder with a manifest: what it
  * says of them was worked out by hand. The real fences are in tests/golden.
  */
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include "base/file.h"
 #include "feed.h"
+#include "folderkit.h"
 #include "reportkit.h"
 #include "test.h"
 #include "verdict.h"
@@ -21,21 +18,10 @@
 #define CLIENT_RID UINT64_C(0x2222222222222222)
 
 static struct {
-	char path[64];
+	struct kit_folder folder;
 	struct bundle *bundle;
 	struct recording opened;
 } made;
-
-static void save(const char *name, const char *text)
-{
-	char path[256];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", made.path, name);
-	f = fopen(path, "w");
-	if (!f || fputs(text, f) < 0 || fclose(f) != 0)
-		kit_die("cannot write", path);
-}
 
 static void make_formats(void)
 {
@@ -62,11 +48,8 @@ static void make_formats(void)
 static void begin(const char *stop, const char *sysfs)
 {
 	CLEANUP(text_free) struct text manifest = {0};
-	char context[128];
 
-	(void)snprintf(made.path, sizeof(made.path), "/tmp/scoutfs-trace-test.XXXXXX");
-	if (!mkdtemp(made.path))
-		kit_die("mkdtemp", made.path);
+	made.folder = kit_folder_make();
 	text_printf(&manifest,
 		    "{'format':'scoutfs-trace-bundle','version':1,'complete':true,'stop':{%s,"
 		    "'monotonic_ns':%" PRIu64 "},'kernel':'6.1.0','tool_version':'0.1.0',"
@@ -83,19 +66,13 @@ static void begin(const char *stop, const char *sysfs)
 		    "{'name':'packets','status':'failed','why':'no such device','records':0,"
 		    "'lost':0,'gaps':[]}]}",
 		    stop, AT, AT - 100 * S, AT - 100 * S, 1700000000 * S, AT - 90 * S, AT + S);
-	for (char *c = manifest.s; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	save("manifest.json", text_c(&manifest));
-	save("kernel.log", "2023-11-14T22:13:30.000000Z [   10.000000] kern.info 1 hello\n");
-	if (sysfs) {
-		(void)snprintf(context, sizeof(context), "%s/context", made.path);
-		(void)mkdir(context, 0700);
-		(void)snprintf(context, sizeof(context), "%s/context/end", made.path);
-		(void)mkdir(context, 0700);
-		save("context/end/scoutfs-sysfs.txt", sysfs);
-	}
+	kit_folder_json(&made.folder, "manifest.json", text_c(&manifest));
+	kit_folder_text(&made.folder, "kernel.log",
+			"2023-11-14T22:13:30.000000Z [   10.000000] kern.info 1 hello\n");
+	if (sysfs)
+		kit_folder_text(&made.folder, "context/end/scoutfs-sysfs.txt", sysfs);
 	make_formats();
-	if (bundle_open(made.path, &made.bundle, &kit.err) < 0 ||
+	if (bundle_open(made.folder.path, &made.bundle, &kit.err) < 0 ||
 	    recording_open(made.bundle, &made.opened, &kit.err) < 0)
 		kit_die("bundle", kit.err.text);
 	kit.rec.bundle = made.bundle;
@@ -111,14 +88,11 @@ static void begin(const char *stop, const char *sysfs)
 
 static void end(void)
 {
-	struct err e = {0};
-
 	kit_done();
 	recording_done(&made.opened);
 	bundle_freep(&made.bundle);
 	kit_forget();
-	if (file_remove_tree_at(AT_FDCWD, made.path, &e) < 0)
-		printf("# %s\n", e.text);
+	kit_folder_remove(&made.folder);
 }
 
 static void line_of(unsigned int facility, uint64_t ns, const char *text)
@@ -683,10 +657,11 @@ static void commands_to_go_on_with(void)
 	(void)snprintf(
 		want, sizeof(want),
 		"scoutfs-trace report %s timeline --source packets,log --from -23s --to -18s",
-		made.path);
+		made.folder.path);
 	CHECK_STR(kit_str(t, 0, "command"), want);
 	(void)snprintf(want, sizeof(want),
-		       "scoutfs-trace report %s connections --peer 10.0.0.2:5000", made.path);
+		       "scoutfs-trace report %s connections --peer 10.0.0.2:5000",
+		       made.folder.path);
 	CHECK_STR(kit_str(t, 1, "command"), want);
 	end();
 }

@@ -1,73 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* context/MOMENT/INDEX: what a line says, where files without a time lie, why there is nothing. */
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include "base/file.h"
 #include "feed.h"
+#include "folderkit.h"
 #include "test.h"
 
 #define S NSEC_PER_SEC
 
 static struct {
-	char path[64];
+	struct kit_folder folder;
 	struct bundle *bundle;
 	struct recording rec;
 } made;
 
-static void die(const char *what)
-{
-	printf("Bail out! the test itself is wrong: %s\n", what);
-	exit(1);
-}
-
-static void save(const char *name, const char *text)
-{
-	char path[256];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", made.path, name);
-	f = fopen(path, "w");
-	if (!f || fputs(text, f) < 0 || fclose(f) != 0)
-		die(name);
-}
-
 /* A folder of a recording that was armed at 100 s and ended at 200 s. */
 static void begin(const char *start, const char *end)
 {
-	static const char *const folders[] = {"context", "context/start", "context/end"};
-	char path[128];
-
-	(void)snprintf(made.path, sizeof(made.path), "/tmp/scoutfs-trace-test.XXXXXX");
-	if (!mkdtemp(made.path))
-		die("mkdtemp");
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", made.path, folders[i]);
-		(void)mkdir(path, 0700);
-	}
-	save("manifest.json", "{\"format\":\"scoutfs-trace-bundle\",\"version\":1,"
-			      "\"created_monotonic_ns\":100000000000,"
-			      "\"stop\":{\"monotonic_ns\":200000000000}}");
+	made.folder = kit_folder_make();
+	kit_folder_text(&made.folder, "manifest.json",
+			"{\"format\":\"scoutfs-trace-bundle\",\"version\":1,"
+			"\"created_monotonic_ns\":100000000000,"
+			"\"stop\":{\"monotonic_ns\":200000000000}}");
 	if (start)
-		save("context/start/INDEX", start);
+		kit_folder_text(&made.folder, "context/start/INDEX", start);
 	if (end)
-		save("context/end/INDEX", end);
-	save("context/start/modules.txt", "# not collected: /proc/modules: Permission denied\n");
-	save("context/end/ps.txt", "# incomplete: ps was ended by signal 9\nPID\n1\n");
+		kit_folder_text(&made.folder, "context/end/INDEX", end);
+	kit_folder_text(&made.folder, "context/start/modules.txt",
+			"# not collected: /proc/modules: Permission denied\n");
+	kit_folder_text(&made.folder, "context/end/ps.txt",
+			"# incomplete: ps was ended by signal 9\nPID\n1\n");
 }
 
 static void open_it(void)
 {
-	if (bundle_open(made.path, &made.bundle, NULL) < 0 ||
+	if (bundle_open(made.folder.path, &made.bundle, NULL) < 0 ||
 	    recording_open(made.bundle, &made.rec, NULL) < 0)
-		die("bundle");
+		kit_folder_die("bundle");
 }
 
 static void end(void)
 {
 	recording_done(&made.rec);
 	bundle_freep(&made.bundle);
-	(void)file_remove_tree_at(AT_FDCWD, made.path, NULL);
+	kit_folder_remove(&made.folder);
 }
 
 static bool parses(const char *text, struct context_file *ret, bool *ret_timed)
@@ -184,7 +158,7 @@ static uint64_t feed(uint64_t from_ns, uint64_t to_ns, unsigned int left_out)
 					   .to_ns = to_ns,
 					   .left_out = left_out},
 		     &result, NULL) < 0)
-		die("feed");
+		kit_folder_die("feed");
 	return result.context_files == seen.count ? seen.count : UINT64_MAX;
 }
 

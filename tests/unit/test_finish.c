@@ -29,54 +29,6 @@ static struct {
 
 /* ---- what a recorder leaves ---- */
 
-/* Formats in order of system, as tracedat_write_head() wants them. */
-static void load_head(void)
-{
-	struct realdata tar = realdata_load("real/events.tar.zst");
-	static struct tracedat_format formats[1024];
-	static struct realdata_file files[1024];
-	static char systems[1024][32];
-	struct tracedat_head h = {.page_bytes = KIT_PAGE,
-				  .formats = formats,
-				  .kallsyms = "ffffffff81000000 T _text\n",
-				  .printk_formats = (char *)real.printk.bytes};
-	size_t at = 0, count = 0;
-	char event[128];
-	size_t room;
-	ZSTD_CCtx *z;
-
-	while (realdata_tar_next(&tar, &at, &files[count])) {
-		struct realdata_file *f = &files[count];
-
-		if (strcmp(f->name, "events/header_page") == 0) {
-			h.header_page = f->text;
-		} else if (strcmp(f->name, "events/header_event") == 0) {
-			h.header_event = f->text;
-		} else if (strstr(f->name, "/format") && sscanf(f->name, "events/%31[^/]/%127[^/]/",
-								systems[count], event) == 2) {
-			formats[count] = (struct tracedat_format){systems[count], f->text};
-			count++;
-			continue;
-		} else {
-			free(f->text);
-		}
-	}
-	h.format_count = count;
-	if (tracedat_write_head(&h, &real.head, NULL) < 0)
-		kit_die("tracedat_write_head");
-	for (size_t i = 0; i < count; i++)
-		free(files[i].text);
-	free((char *)h.header_page);
-	free((char *)h.header_event);
-	realdata_free(&tar);
-	room = ZSTD_compressBound(real.head.len);
-	real.head_zst = (struct text){.s = malloc(room), .size = room};
-	z = ZSTD_createCCtx();
-	(void)ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1); /* as the recorder does */
-	real.head_zst.len = ZSTD_compress2(z, real.head_zst.s, room, real.head.s, real.head.len);
-	(void)ZSTD_freeCCtx(z);
-}
-
 static void load_all(void)
 {
 	real.cpu[0] = realdata_load("real/ring/cpu0.raw.zst");
@@ -87,7 +39,7 @@ static void load_all(void)
 	real.printk = realdata_load_plain("real/ring/printk_formats");
 	real.pcap = realdata_load("real/pcap/fence-client-sll2.pcap.zst");
 	real.kmsg = realdata_load("real/kmsg/fence-client.kmsg.zst");
-	load_head();
+	kit_make_head((char *)real.printk.bytes, &real.head, &real.head_zst);
 }
 
 static void free_all(void)
