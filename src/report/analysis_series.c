@@ -430,19 +430,18 @@ static int result_series(void *self, struct report_out *out, struct err *e)
 				   .out = out,
 				   .budget = SERIES_COUNTERS_MAX};
 	struct err why = {0};
-	size_t count = series_sources(a->rec, &sources, &why), done = 0;
+	size_t count = series_sources(a->rec, &sources, &why);
 	int r = why.code;
 
 	sets = calloc(count + 1, sizeof(*sets));
 	if (r < 0 || !sets)
 		return err_nomem(e);
-	for (; r == 0 && done < count; done++)
-		r = series_learn(&look, &sources[done], &sets[done], e);
+	r = series_learn_all(&look, sources, count, sets, e);
 	if (r == 0 && report_is_page(out))
 		r = series_plot(&look, sets, count, out, e);
 	if (r == 0)
 		r = tell(a, out, sets, count, e);
-	for (size_t i = 0; i < done; i++)
+	for (size_t i = 0; i < count; i++)
 		series_set_done(&sets[i]);
 	return r;
 }

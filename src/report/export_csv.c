@@ -245,18 +245,18 @@ static int note_unmatched(const struct csv *a, struct series_look *look,
 			  struct err *e)
 {
 	CLEANUP(freep) struct series_set *sets = calloc(count + 1, sizeof(*sets));
-	size_t done = 0;
-	int r = sets ? 0 : err_nomem(e);
+	int r;
 
+	if (!sets)
+		return err_nomem(e);
 	look->begin = NULL;
 	look->value = NULL;
 	look->end = NULL;
 	look->budget = SERIES_COUNTERS_MAX;
-	for (; r == 0 && done < count; done++)
-		r = series_learn(look, &sources[done], &sets[done], e);
+	r = series_learn_all(look, sources, count, sets, e);
 	if (r == 0)
 		r = series_note_unmatched(a->options, sets, count, out, e);
-	for (size_t i = 0; i < done; i++)
+	for (size_t i = 0; i < count; i++)
 		series_set_done(&sets[i]);
 	return r;
 }

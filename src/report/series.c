@@ -169,6 +169,7 @@ struct reading {
 	struct series_set *set;
 	uint32_t label;
 	uint64_t ns;
+	size_t hidden_left; /* counters that nobody asked for and that may still be added */
 	bool learning, failed;
 };
 
@@ -176,9 +177,13 @@ static struct series_counter *add_counter(struct reading *r, const struct counte
 {
 	struct series_set *s = r->set;
 	struct series_counter *fresh;
+	bool hidden;
 
-	if (!r->learning || !r->look->budget) {
-		s->left_out += r->learning;
+	if (!r->learning)
+		return NULL;
+	hidden = !series_is_wanted(s, r->look->options, c->name, c->name_bytes);
+	if (!r->look->budget || (hidden && !r->hidden_left)) {
+		s->left_out += !hidden;
 		return NULL;
 	}
 	if (!grow_counters(s) || !grow_slots(s)) {
@@ -191,7 +196,7 @@ static struct series_counter *add_counter(struct reading *r, const struct counte
 		.name_bytes = (uint32_t)c->name_bytes,
 		.label = r->label,
 		.kind = c->kind,
-		.hidden = !series_is_wanted(s, r->look->options, c->name, c->name_bytes),
+		.hidden = hidden,
 	};
 	if (!fresh->name) {
 		r->failed = true;
@@ -202,6 +207,7 @@ static struct series_counter *add_counter(struct reading *r, const struct counte
 	*slot_of(s, r->label, c->name, c->name_bytes) = (uint32_t)++s->count;
 	s->expected = s->count;
 	r->look->budget--;
+	r->hidden_left -= hidden;
 	return fresh;
 }
 
@@ -611,14 +617,15 @@ static int read_chunks(struct reading *r, struct err *e)
  * @l:   .budget becomes less by as many counters as are added
  * @ret: series_set_done() it, also after a failure
  *
- * Damage is no failure: it is counted in @ret.
+ * Damage is no failure: it is counted in @ret. Counters that --counter does not name are there to
+ * find what was meant by a word that names none, and take at most half of the budget.
  *
  * Return: 0; -ENOMEM.
  */
 int series_learn(struct series_look *l, const struct series_source *source, struct series_set *ret,
 		 struct err *e)
 {
-	struct reading r = {.look = l, .set = ret, .learning = true};
+	struct reading r = {.look = l, .set = ret, .hidden_left = l->budget / 2, .learning = true};
 	int code;
 
 	*ret = (struct series_set){.source = *source,
@@ -626,6 +633,49 @@ int series_learn(struct series_look *l, const struct series_source *source, stru
 	code = read_chunks(&r, e);
 	cut_common(ret);
 	return code;
+}
+
+/* What others have left over is for those that have more counters than their share. */
+static int learn_more(struct series_look *l, const struct series_source *sources, size_t count,
+		      struct series_set *sets, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && l->budget && i < count; i++) {
+		if (!sets[i].left_out)
+			continue;
+		l->budget += sets[i].count;
+		series_set_done(&sets[i]);
+		r = series_learn(l, &sources[i], &sets[i], e);
+	}
+	return r;
+}
+
+/**
+ * series_learn_all() - read all series, and know their counters then
+ * @l:    .budget is for all of them together
+ * @sets: @count of them, zeroed; series_set_done() each, also after a failure
+ *
+ * A series of very many counters, which may be any file that somebody named, must not leave the
+ * others without: each has its share first.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int series_learn_all(struct series_look *l, const struct series_source *sources, size_t count,
+		     struct series_set *sets, struct err *e)
+{
+	size_t left = l->budget;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		size_t share = left / (count - i);
+
+		l->budget = share;
+		r = series_learn(l, &sources[i], &sets[i], e);
+		left -= share - l->budget;
+	}
+	l->budget = left;
+	return r == 0 ? learn_more(l, sources, count, sets, e) : r;
 }
 
 /**

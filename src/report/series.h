@@ -112,6 +112,8 @@ struct series_look {
 size_t series_sources(const struct recording *rec, struct series_source **ret, struct err *e);
 int series_learn(struct series_look *l, const struct series_source *source, struct series_set *ret,
 		 struct err *e);
+int series_learn_all(struct series_look *l, const struct series_source *sources, size_t count,
+		     struct series_set *sets, struct err *e);
 int series_again(const struct series_look *l, struct series_set *s, struct err *e);
 void series_set_done(struct series_set *s);
 

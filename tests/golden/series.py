@@ -399,6 +399,18 @@ def damage():
     check("nothing turns the terminal's colour", "\x1b" in got.stdout, False)
     head = read_csv("rude.csv", "rude.csv")[0]
     check("a head of rude names", [len(head), any(h[0] in "=+-@" for h in head), "\x1b" in "".join(head)], [8, False, False])
+    # A file of very many counters leaves the others theirs, and any of its own can be asked for.
+    shutil.copytree(work + "/folder", work + "/greedy")
+    many = "".join("n%d %d\n" % (n, n) for n in range(60000))
+    member("greedy", "1", [(START + i * S, [("/x", many + "below %d\n" % (-5, -5, -3)[i])]) for i in range(3)])
+    os.rename(work + "/greedy.txt", work + "/greedy/series/greedy.txt")
+    tables = report("greedy")
+    rows = {r["series"]: r["counters"] for r in tables["tables"]["sources"]["rows"]}
+    check("counters beside very many", rows, {"greedy": 50000 - 6 - 9, "two": 6, "vmstat": 9})
+    check("what is left out is told", [n for n in tables["notes"] if n.startswith("greedy has more")] != [], True)
+    tables = report("greedy", "--counter", "below", "--counter", "vmstat:never", "--counter", "nosuch")
+    check("some of very many", [(r["counter"], r["delta"]) for r in tables["tables"]["counters"]["rows"]], [("below", 2), ("never", 0)])
+    check("they are all", [n for n in tables["notes"] if "greedy" in n], [])
     for args, words in ((["--csv", made], "folder"), (["--csv", work + "/no/where"], "no/where"),
                         (["--gnuplot", work + "/g", "--smooth", "0"], "--smooth"),
                         (["--gnuplot", work + "/g", "--interval", "0s"], "--interval"),
