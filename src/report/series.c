@@ -236,8 +236,9 @@ static struct series_value real_value(double d)
 
 static struct series_value whole_value(uint64_t u, bool negative)
 {
+	negative &= u > 0; /* there is no -0 */
 	return (struct series_value){
-		.negative = negative && u, .u = u, .d = negative ? -(double)u : (double)u};
+		.negative = negative, .u = u, .d = negative ? -(double)u : (double)u};
 }
 
 /* @a + @b, exactly while it fits 64 bits. */

@@ -411,6 +411,8 @@ def damage():
     tables = report("greedy", "--counter", "below", "--counter", "vmstat:never", "--counter", "nosuch")
     check("some of very many", [(r["counter"], r["delta"]) for r in tables["tables"]["counters"]["rows"]], [("below", 2), ("never", 0)])
     check("they are all", [n for n in tables["notes"] if "greedy" in n], [])
+    run(work + "/greedy", "--csv", work + "/greedy.csv", "--as", "rate", "--counter", "below")
+    check("there is no -0", [r[2] for r in read_csv("greedy.csv", "greedy.csv")], ["below", "", "0", "2"])
     for args, words in ((["--csv", made], "folder"), (["--csv", work + "/no/where"], "no/where"),
                         (["--gnuplot", work + "/g", "--smooth", "0"], "--smooth"),
                         (["--gnuplot", work + "/g", "--interval", "0s"], "--interval"),
