@@ -139,12 +139,13 @@ static int by_name(const void *va, const void *vb)
 	return series_order(sorting, *a, *b);
 }
 
-static bool has_shown(const struct series_set *s)
+/* Without --counter also a series in which no counter was found, whose times are all there is. */
+static bool is_shown(const struct csv *a, const struct series_set *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		if (!s->counters[i].hidden)
 			return true;
-	return !s->count;
+	return !series_are_named(a->options);
 }
 
 static int choose_columns(struct csv *a, struct series_set *s)
@@ -217,7 +218,7 @@ static int write_series(struct csv *a, struct series_look *look, const struct se
 	if (choose_columns(a, &set) < 0)
 		return err_nomem(e);
 	/* With --counter only the series that have such a one. */
-	if (!has_shown(&set))
+	if (!is_shown(a, &set))
 		return 0;
 	a->file = files_add(a->files);
 	put_head(a, &set);

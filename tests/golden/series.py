@@ -403,15 +403,18 @@ def damage():
     shutil.copytree(work + "/folder", work + "/greedy")
     many = "".join("n%d %d\n" % (n, n) for n in range(60000))
     member("greedy", "1", [(START + i * S, [("/x", many + "below %d\n" % (-5, -5, -3)[i])]) for i in range(3)])
-    os.rename(work + "/greedy.txt", work + "/greedy/series/greedy.txt")
+    member("words", "1", [(START, [("/y", "no number\n")])])
+    for name in ("greedy", "words"):
+        os.rename("%s/%s.txt" % (work, name), "%s/greedy/series/%s.txt" % (work, name))
     tables = report("greedy")
     rows = {r["series"]: r["counters"] for r in tables["tables"]["sources"]["rows"]}
-    check("counters beside very many", rows, {"greedy": 50000 - 6 - 9, "two": 6, "vmstat": 9})
+    check("counters beside very many", rows, {"greedy": 50000 - 6 - 9, "two": 6, "vmstat": 9, "words": 0})
     check("what is left out is told", [n for n in tables["notes"] if n.startswith("greedy has more")] != [], True)
     tables = report("greedy", "--counter", "below", "--counter", "vmstat:never", "--counter", "nosuch")
     check("some of very many", [(r["counter"], r["delta"]) for r in tables["tables"]["counters"]["rows"]], [("below", 2), ("never", 0)])
     check("they are all", [n for n in tables["notes"] if "greedy" in n], [])
     run(work + "/greedy", "--csv", work + "/greedy.csv", "--as", "rate", "--counter", "below")
+    check("of other series no file, nor of one without counters", os.listdir(work + "/greedy.csv"), ["greedy.csv"])
     check("there is no -0", [r[2] for r in read_csv("greedy.csv", "greedy.csv")], ["below", "", "0", "2"])
     for args, words in ((["--csv", made], "folder"), (["--csv", work + "/no/where"], "no/where"),
                         (["--gnuplot", work + "/g", "--smooth", "0"], "--smooth"),
