@@ -206,7 +206,8 @@ def rules():
 
 def sim():
     pcap, port, rate, seconds = work + "/sim.pcap", 23710, 400, 4
-    dump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-s", "2000", "-B", "32768", "-w", pcap,
+    # Whole packets: on a busy machine the loopback carries many messages in one of up to 64 KiB.
+    dump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-B", "32768", "-w", pcap,
                              "tcp portrange %d-%d" % (port, port + 9)], stderr=subprocess.PIPE, text=True)
     while "listening" not in dump.stderr.readline():
         pass
