@@ -494,6 +494,9 @@ static void signals_end_both(void)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGKILL};
 	char c;
 
+	/* Whoever started the test (nohup, a shell's background) may have them ignored. */
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		pid_t pid = start_program(waits);
 
