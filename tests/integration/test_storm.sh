@@ -56,7 +56,7 @@ ledger() {
 	overrun=$(($(kernel overrun) + $(kernel "commit overrun") + $(kernel "dropped events")))
 	echo "lost $lost, the kernel's overrun $overrun, read $(kernel 'read events'), recorded $(source_field ftrace recorded)"
 	same false "$(source_field ftrace lost_is_lower_bound)" "a lower bound" && same "$overrun" "$lost" "the ledger" || return 1
-	same "$(kernel 'read events')" "$(source_field ftrace recorded)" "recorded" && same 0 "$(kernel entries)" "left in the ring"
+	same "$(kernel 'read events')" "$(source_field ftrace recorded)" "recorded" && same 0 "$(kernel entries)" "left in the ring" || return 1
 	[ "$lost" -ge "$1" ] || { echo "this storm was meant to lose events"; return 1; }
 }
 # Complete or not, the exit status says the same as the ledger.
