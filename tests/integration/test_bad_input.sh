@@ -26,7 +26,8 @@ refused() {
 	got=$?
 	same "$want" $got "exit status" && same "" "$(cat "$work/rec.out")" "standard output" || { cat "$work/rec.err"; return 1; }
 	grep -qE -- "$words" "$work/rec.err" || { echo "no '$words' in:"; cat "$work/rec.err"; return 1; }
-	residue && [ ! -e "$out" ] || same "" "$(ls -A "$out")" "output folder"
+	residue || return 1
+	[ ! -e "$out" ] || same "" "$(ls -A "$out")" "output folder"
 }
 server="$address $port --disk-budget 32M --ring-memory 8M --no-heartbeat-wait"
 
