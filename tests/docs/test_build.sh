@@ -68,10 +68,11 @@ ok "the plugin is where tshark looks for it" plugin_found
 # systemd's own opinion of the unit, of which only the program is another: the one in it is not on this machine.
 unit() {
 	command -v systemd-analyze >/dev/null || { echo "systemd-analyze is not installed"; return 0; }
-	sed 's|^ExecStart=/usr/sbin/scoutfs-trace|ExecStart=/bin/true|' "$work/root/usr/lib/systemd/system/scoutfs-trace-recover.service" \
+	local program=/usr/sbin/scoutfs-trace
+	sed "s|^ExecStart=$program|ExecStart=/bin/true|" "$work/root/usr/lib/systemd/system/scoutfs-trace-recover.service" \
 		>"$work/scoutfs-trace-recover.service"
-	grep -q '^ExecStart=/bin/true recover$' "$work/scoutfs-trace-recover.service" &&
-		systemd-analyze verify --man=no "$work/scoutfs-trace-recover.service" >"$work/unit.log" 2>&1
+	grep -q '^ExecStart=/bin/true recover$' "$work/scoutfs-trace-recover.service" || { echo "it does not start $program"; return 1; }
+	systemd-analyze verify --man=no "$work/scoutfs-trace-recover.service" >"$work/unit.log" 2>&1
 	cat "$work/unit.log"
 	! grep -q 'scoutfs-trace-recover' "$work/unit.log"
 }
