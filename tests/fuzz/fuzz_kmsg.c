@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Records of /dev/kmsg: parsed, written as lines of kernel.log. Input: a time, then the record.
+ * Records of /dev/kmsg: parsed, written as lines of kernel.log; and the same bytes as such a line
+ * of a stranger's. Input: a time, then the record or line.
  *
  * Promised: the text lies in the buffer; its line is one line of printable ASCII; and the line's
- * escaped text, read as a record, is the same text.
+ * escaped text, read as a record, is the same text. A line that is read is, written again, read as
+ * the same.
  */
 #include "format/kmsg.h"
 
@@ -52,6 +54,22 @@ static void check_line(const struct kmsg_record *k, uint64_t real_ns)
 	check_back(&line, k, real_ns);
 }
 
+/* A line that somebody else may have written. */
+static void check_stranger(char *bytes, size_t n)
+{
+	CLEANUP(text_free) struct text line = {0};
+	struct kmsg_record k;
+	uint64_t real_ns;
+
+	if (kmsg_line_parse(bytes, n, &k, &real_ns) < 0)
+		return;
+	MUST(k.text >= bytes && k.text + k.text_bytes <= bytes + n && !k.text[k.text_bytes]);
+	MUST(k.level < 8 || k.level == UINT8_MAX); /* a word that is no level */
+	kmsg_format(&k, real_ns, &line);
+	MUST(text_ok(&line));
+	check_back(&line, &k, real_ns);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct input in = {bytes, n};
@@ -69,11 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	} else {
 		MUST(memcmp(buf, in.at, in.left) == 0);
 	}
-	/* And as a line of a stranger's kernel.log. */
 	if (in.left)
 		memcpy(buf, in.at, in.left);
-	if (kmsg_line_parse(buf, in.left, &k, &real_ns) == 0)
-		MUST(k.text >= buf && k.text + k.text_bytes <= buf + in.left);
+	check_stranger(buf, in.left);
 	free(buf);
 	return 0;
 }

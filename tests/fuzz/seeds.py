@@ -198,6 +198,11 @@ def kmsg():
     put("series", "member", b"# scoutfs-trace series 1 vmstat every 0.25 s\n" + sample + sample.replace(b"456", b"5"))
     put("series", "cut", sample + sample[:30])
     put("kmsg", "device", le(0, 8) + b"6,1,2,c,caller=T1;a \\x41 \\x5cx\n SUBSYSTEM=net\n DEVICE=n1\n")
+    # Lines of kernel.log, by scoutfs-trace-bundle(5).
+    for n, line in enumerate((b"2026-11-20T10:00:02.123456Z [   12.345678] kern.info 1 scoutfs f.3d167d.r.d8ec8b: server closing",
+                              b"1970-01-01T00:00:00.000000Z [    0.000000] user.err 18446744073709551615 a \\x1b[31m \\x5cx \\xff",
+                              b"2262-04-11T23:47:16.854775Z [9999999.999999] nobodys.debug 7 \\x", b"2024-02-29T23:59:60.9Z [1.0] k.x 1 ")):
+        put("kmsg", "kernel-log-%d" % n, le(0, 8) + line)
 
 
 def packets():
