@@ -508,9 +508,12 @@ static int start_command(struct session *s, struct err *e)
 	s->command_started_ns = clock_mono_ns();
 	r = child_start(&s->command_waiting, &s->command_pid, e);
 	/* Somebody may have killed it while it waited: its SIGCHLD came before it was known. */
-	if (r == 0)
-		reap_command(s);
-	return r;
+	if (r < 0)
+		return r;
+	reap_command(s);
+	/* Should the recorder die, the bundle knows that there was one. */
+	session_journal_command(s);
+	return 0;
 }
 
 /* The recorder's memory is small and bounded: killing it would gain little and lose the evidence.

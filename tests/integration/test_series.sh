@@ -268,7 +268,7 @@ ok "a command: a bundle" unpack
 baseline() { same 2 "$(samples snmp)" "once: before and after" && between 5 "$(samples vmstat)" 12 "samples"; }
 ok "a sample before it and one after it" baseline
 
-ok "a recorder to be killed: recorded" record --sample stat@0.01 --sample default --lag 200ms
+ok "a recorder to be killed: recorded" record --sample stat@0.01 --sample default --lag 200ms -- sh -c "echo \$\$ >$work/command.pid; exec sleep 300"
 until_true recorded_at_least .series.samples 100
 sleep_lag() { # durable within the lag: what was there more than two syncs ago
 	[ "$(wc -c <"$rec_dir/spool/tail")" -gt 0 ]
@@ -276,6 +276,7 @@ sleep_lag() { # durable within the lag: what was there more than two syncs ago
 until_true sleep_lag
 kill -9 "$rec_pid" && wait "$rec_pid" 2>/dev/null
 rec_pid=
+kill "$(cat "$work/command.pid")"
 recovered() {
 	bundle=$("$bin" recover "$rec_dir" --run-dir "$run" 2>"$work/rec.err") || [ $? = 4 ] || return 1
 	unpack || return 1
@@ -283,6 +284,7 @@ recovered() {
 		walk stat >/dev/null && walk vmstat >/dev/null && walk tcpinfo >/dev/null
 }
 ok "what it had sampled is recovered" recovered
+ok "and that a command had not ended" same false "$(m .command.ended)" "command.ended"
 
 ok "none: recorded" record --sample none --duration 300ms
 recorder_wait
