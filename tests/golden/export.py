@@ -9,21 +9,15 @@ import json
 import re
 import sys
 
+from session import COMMANDS, is_server
+
 session, folder = sys.argv[1:3]
-COMMANDS = ("GREETING ALLOC_INODES GET_LOG_TREES COMMIT_LOG_TREES SYNC_LOG_TREES GET_ROOTS GET_LAST_SEQ LOCK LOCK_RECOVER "
-            "SRCH_GET_COMPACT SRCH_COMMIT_COMPACT GET_LOG_MERGE COMMIT_LOG_MERGE OPEN_INO_MAP GET_VOLOPT SET_VOLOPT "
-            "CLEAR_VOLOPT RESIZE_DEVICES STATFS FAREWELL").split()
 faults = []
 
 
 def check(what, got, want):
     if got != want:
         faults.append(f"{what}: {got!r}, not {want!r}")
-
-
-def is_server(addr):
-    """The mounts of these sessions listen at 19700 to 19702."""
-    return 19700 <= int(addr.rsplit(":", 1)[1]) <= 19709
 
 
 # (place, client and server, by server, id, command, is answer, error, us)

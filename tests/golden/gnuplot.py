@@ -16,11 +16,10 @@ import sys
 import time
 import zlib
 
+from session import COMMANDS
+
 what, program, argument, work, data = sys.argv[1:]
 S, MS = 10 ** 9, 10 ** 6
-COMMANDS = ("GREETING ALLOC_INODES GET_LOG_TREES COMMIT_LOG_TREES SYNC_LOG_TREES GET_ROOTS GET_LAST_SEQ LOCK LOCK_RECOVER "
-            "SRCH_GET_COMPACT SRCH_COMMIT_COMPACT GET_LOG_MERGE COMMIT_LOG_MERGE OPEN_INO_MAP GET_VOLOPT SET_VOLOPT "
-            "CLEAR_VOLOPT RESIZE_DEVICES STATFS FAREWELL").split()
 faults = []
 
 
