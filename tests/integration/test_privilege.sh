@@ -96,8 +96,7 @@ planted() {
 	timeout 30 "$bin" $address $port -o "$out" --run-dir "$work/run2" --disk-budget 64M --ring-memory 8M --no-heartbeat-wait --duration 100ms \
 		>"$work/rec.out" 2>"$work/rec.err"
 	status=$?
-	echo "exit status $status"
-	same "precious" "$(cat "$work/precious")" "behind the links"
+	same 1 $status "exit status" && says "$work/run2/lock cannot be used" && same "precious" "$(cat "$work/precious")" "behind the links"
 }
 ok "links planted in the run folder are not written through" planted
 
