@@ -24,6 +24,7 @@ install -m 0755 "$(realpath "${SCOUTFS_TRACE:?}")" "$bin" || exit 1
 tracing=/sys/kernel/tracing
 event=check_test_$$
 heart=
+instance=$tracing/instances/scoutfs-trace.chk$$
 
 forget_event() {
 	! grep -q "scoutfs/$event " $tracing/uprobe_events ||
@@ -33,6 +34,7 @@ cleanup() {
 	[ -n "$heart" ] && kill "$heart" 2>/dev/null && wait "$heart" 2>/dev/null
 	umount "$work"/mnt.* 2>/dev/null
 	mountpoint -q $tracing || mount -t tracefs nodev $tracing
+	[ ! -d "$instance" ] || rmdir "$instance"
 	forget_event || echo "# somebody else enabled scoutfs/$event: remove it from $tracing/uprobe_events later"
 	rm -rf --one-file-system "$work"
 }
@@ -190,7 +192,6 @@ touch "$work/output/scoutfs-trace.node.2026-1120-1000.AbCdEf"/{journal,losses,co
 unborn() { gives 0 $server && row warning leftovers "before it could record" "scoutfs-trace recover $work/output/scoutfs-trace.node.2026-1120-1000.AbCdEf"; }
 ok "one that was killed before it recorded anything" unborn
 rm -r "$work"/output/scoutfs-trace.*
-instance=$tracing/instances/scoutfs-trace.chk$$
 mkdir "$instance"
 stale() { gives 0 $server && row warning leftovers "scoutfs-trace.chk$$" recover; }
 ok "a left-over instance" stale
