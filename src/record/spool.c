@@ -18,8 +18,10 @@
  * writer is behind, sealed chunks queue up to the memory budget; then spool_append() waits, and the
  * elastic store is the kernel's ring. Nothing here is ever done with the lock held that could wait.
  *
- * A failed write or fdatasync is permanent loss (the page cache may already have dropped the
- * data): it is never repeated and trusted, but reported, and recording goes on with what follows.
+ * A failed write or fdatasync of a sealed chunk is permanent loss (the page cache may already have
+ * dropped the data): it is never repeated and trusted, but reported, and recording goes on with
+ * what follows. What the tail failed to take is reported too, but still in memory: the next sync
+ * writes it anew, behind what is there.
  */
 #include "spool.h"
 
@@ -281,6 +283,13 @@ static bool has_room(const struct spool *s, const struct spool_stream *st, size_
 	return s->memory_bytes + need <= s->config.memory_bytes || !s->unwritten;
 }
 
+/* From @from on the tail has not got the open chunk. */
+static void mark_dirty(struct spool_stream *st, size_t from)
+{
+	st->dirty_from = st->dirty ? min_of(st->dirty_from, from) : from;
+	st->dirty = true;
+}
+
 static bool join_page(struct spool_stream *st, const void *page)
 {
 	uint32_t size;
@@ -292,7 +301,7 @@ static bool join_page(struct spool_stream *st, const void *page)
 	last = st->bytes + st->used - size;
 	if (!ringpage_join(st->ring, last, st->page_last_ns, page))
 		return false;
-	st->dirty_from = st->dirty ? min_of(st->dirty_from, st->used - size) : st->used - size;
+	mark_dirty(st, st->used - size);
 	return true;
 }
 
@@ -312,12 +321,10 @@ static int put(struct spool_stream *st, const void *bytes, size_t n, const struc
 			return r;
 		if (!st->used)
 			st->opened_ns = clock_mono_ns();
-		if (!st->dirty)
-			st->dirty_from = st->used;
+		mark_dirty(st, st->used);
 		memcpy(st->bytes + st->used, bytes, n);
 		st->used += n;
 	}
-	st->dirty = true;
 	st->page_last_ns = span->last_ns;
 	st->span.first_ns =
 		st->span.records ? min_of(st->span.first_ns, span->first_ns) : span->first_ns;
@@ -368,6 +375,17 @@ static int collect_dirty(struct spool *s, struct spool_stream *st, struct chunk 
 	return 1;
 }
 
+/* The tail did not get the piece @c: it is for the next sync, unless a segment gets all of it. */
+static void give_back(struct spool_stream *st, const struct chunk *c)
+{
+	struct spool *s = st->spool;
+
+	pthread_mutex_lock(&s->lock);
+	if (st->sequence == c->sequence)
+		mark_dirty(st, c->offset);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static int write_tail(struct spool *s)
 {
 	for (size_t i = 0; i < s->stream_count; i++) {
@@ -379,8 +397,9 @@ static int write_tail(struct spool *s)
 		pthread_mutex_unlock(&s->lock);
 		if (r == 0)
 			continue;
-		if (r > 0)
-			r = compress(s, &c, s->scratch);
+		if (r < 0)
+			return r;
+		r = compress(s, &c, s->scratch);
 		if (r == 0 && s->tail_bytes + CHUNK_HEADER_BYTES + c.frame_bytes > s->tail_limit)
 			r = -ENOSPC;
 		if (r == 0)
@@ -394,8 +413,10 @@ static int write_tail(struct spool *s)
 			if (r == 0)
 				continue;
 		}
-		if (r < 0)
+		if (r < 0) {
+			give_back(s->streams[i], &c);
 			return r;
+		}
 		s->tail_bytes += CHUNK_HEADER_BYTES + c.frame_bytes;
 		s->tail_dirty = true;
 	}
@@ -494,6 +515,24 @@ static int sync_if(int fd, bool *dirty)
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
+/*
+ * Which pieces a failed sync took with it nobody knows, and the page cache holds them for clean:
+ * what is in memory of the open chunks goes out once more, as a whole.
+ */
+static int sync_tail(struct spool *s)
+{
+	int r = sync_if(s->tail_fd, &s->tail_dirty);
+
+	if (r == 0)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->stream_count; i++)
+		if (s->streams[i]->used)
+			mark_dirty(s->streams[i], 0);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
 static struct sealed *take_queue(struct spool *s)
 {
 	struct sealed *q;
@@ -571,7 +610,7 @@ static int sync_all(struct spool *s)
 	/* What was sealed since the sync began, by an appender or for want of room in the tail. */
 	write_queue(s, take_queue(s));
 	r = first_error(r, segments_sync(s->segments));
-	r = first_error(r, sync_if(s->tail_fd, &s->tail_dirty));
+	r = first_error(r, sync_tail(s));
 	FAILPOINT("record-tail-synced");
 	r = first_error(r, write_texts(s));
 	r = first_error(r, sync_if(s->journal_fd, &s->journal_dirty));

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "sessionkit.h"
 #include "spool.h"
@@ -719,6 +720,123 @@ static void a_refused_chunk_is_said_at_the_next_ticket(void)
 	kit_folder_remove(&dir);
 }
 
+/* In place of libc's: a disk that loses what the page cache had for it. */
+static _Atomic bool syncs_fail;
+
+int fdatasync(int fd)
+{
+	if (!syncs_fail)
+		return (int)syscall(SYS_fdatasync, fd);
+	errno = EIO;
+	return -1;
+}
+
+/* A spool that syncs when it is told to, and the bytes that go into its one stream. */
+struct open_chunk {
+	struct kit_folder dir;
+	struct spool *spool;
+	struct spool_stream *stream;
+	struct text want;
+};
+
+static void append_noise(struct open_chunk *o, uint64_t stamp, size_t n)
+{
+	static uint8_t buf[9000];
+
+	(void)noise(stamp, buf, sizeof(buf));
+	CHECK_EQ(spool_append(o->stream, buf, n, &(struct spool_span){stamp, stamp, 1, 0}), 0);
+	text_add(&o->want, buf, n);
+}
+
+/* With 100 bytes durable in its tail. */
+static void open_chunk_make(struct open_chunk *o)
+{
+	struct spool_config c;
+
+	*o = (struct open_chunk){.dir = kit_folder_make()};
+	c = config_for(&o->dir, NULL);
+	c.lag_ns = 3600 * NSEC_PER_SEC;
+	o->spool = open_or_die(&c);
+	o->stream = stream_or_die(o->spool, CHUNK_KMSG, 0);
+	start_or_die(o->spool);
+	append_noise(o, 1, 100);
+	CHECK_EQ(spool_sync_wait(o->spool, NULL), 0);
+}
+
+static off_t tail_size(const struct open_chunk *o)
+{
+	struct stat st;
+
+	if (fstatat(o->dir.fd, SEGMENT_TAIL, &st, 0) < 0)
+		kit_die(SEGMENT_TAIL);
+	return st.st_size;
+}
+
+/* What a power cut at this moment would leave is all that was appended. */
+static void open_chunk_is_all_there(struct open_chunk *o, size_t damage_count)
+{
+	struct segment_set set = {0};
+
+	CHECK_EQ(segment_set_load(o->dir.fd, true, &set, NULL), 0);
+	CHECK_EQ(set.damage_count, damage_count);
+	CHECK_EQ(set.entry_count, 0);
+	CHECK_EQ(set.tail_count, 1);
+	CHECK_EQ(set.tails[0].hole_bytes, 0);
+	CHECK_EQ(set.tails[0].chunk.raw_bytes, o->want.len);
+	CHECK(memcmp(set.tails[0].bytes, o->want.s, o->want.len) == 0);
+	segment_set_done(&set);
+}
+
+static void open_chunk_done(struct open_chunk *o)
+{
+	CHECK_EQ(spool_close(o->spool, NULL), -EIO);
+	spool_free(o->spool);
+	text_free(&o->want);
+	kit_folder_remove(&o->dir);
+}
+
+static void what_the_tail_refused_is_written_at_the_next_sync(void)
+{
+	struct open_chunk o;
+
+	open_chunk_make(&o);
+	limit_file_size((rlim_t)tail_size(&o));
+	append_noise(&o, 2, 5000);
+	CHECK_EQ(spool_sync_wait(o.spool, NULL), -EIO);
+	/* Also what comes on top of it, and also with nothing new. */
+	append_noise(&o, 3, 3000);
+	CHECK_EQ(spool_sync_wait(o.spool, NULL), -EIO);
+	CHECK_EQ(spool_sync_wait(o.spool, NULL), -EIO);
+	limit_file_size(RLIM_INFINITY);
+	append_noise(&o, 4, 50);
+	CHECK_EQ(spool_sync_wait(o.spool, NULL), 0);
+	open_chunk_is_all_there(&o, 0);
+	open_chunk_done(&o);
+}
+
+static void what_a_failed_sync_took_is_written_at_the_next(void)
+{
+	static const uint8_t zeros[16 * KIB];
+	struct open_chunk o;
+	off_t size;
+	int fd;
+
+	open_chunk_make(&o);
+	append_noise(&o, 2, 5000);
+	syncs_fail = true;
+	CHECK_EQ(spool_sync_wait(o.spool, NULL), -EIO);
+	syncs_fail = false;
+	/* The disk has none of it, not even what was durable: the same block. */
+	size = tail_size(&o);
+	CHECK((size_t)size <= sizeof(zeros));
+	fd = openat(o.dir.fd, SEGMENT_TAIL, O_WRONLY | O_CLOEXEC);
+	CHECK_EQ(pwrite(fd, zeros, (size_t)size, 0), size);
+	(void)close(fd);
+	CHECK_EQ(spool_sync_wait(o.spool, NULL), 0);
+	open_chunk_is_all_there(&o, 1);
+	open_chunk_done(&o);
+}
+
 /* ---- killed ---- */
 
 /* Shared with the child, which is killed at any moment. */
@@ -1020,5 +1138,8 @@ TEST_MAIN(TEST(every_stream_comes_back_as_it_was), TEST(threads_may_share_a_stre
 	  TEST(what_is_too_long_is_refused), TEST(the_tail_keeps_to_its_share),
 	  TEST(a_pin_keeps_its_window), TEST(pins_hold_half_at_most), TEST(memory_has_a_bound),
 	  TEST(tickets_are_answered_once_and_in_order),
-	  TEST(a_refused_chunk_is_said_at_the_next_ticket), TEST(recovery_that_fails_loses_nothing),
+	  TEST(a_refused_chunk_is_said_at_the_next_ticket),
+	  TEST(what_the_tail_refused_is_written_at_the_next_sync),
+	  TEST(what_a_failed_sync_took_is_written_at_the_next),
+	  TEST(recovery_that_fails_loses_nothing),
 	  TEST(killed_at_any_moment_what_was_promised_is_there))
