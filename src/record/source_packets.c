@@ -57,6 +57,7 @@ struct packets {
 	uint64_t newest_ns;
 	uint64_t now_ns, now_real_ns;	   /* both clocks, when packets were fetched last */
 	char link[64];			   /* whose it is; empty: not known yet */
+	bool link_known;		   /* it has been an interface */
 	uint64_t link_next_ns, link_up_ns; /* when it was last seen up */
 	uint64_t link_down_ns;		   /* 0 while it is up */
 };
@@ -318,10 +319,19 @@ static bool find_link(const struct record_config *c, struct packets *p)
 	return true;
 }
 
-/* Up and with a carrier; also a device that is no interface. */
-static bool link_is_up(const char *interface)
+/*
+ * Up and with a carrier; also a device that never was an interface. One that was and is no more is
+ * down: a capture on "any" goes on without it and says nothing.
+ */
+static bool link_is_up(struct packets *p)
 {
-	return (~link_flags(interface, ~0U) & (IFF_UP | IFF_RUNNING)) == 0;
+	const unsigned int none = ~0U; /* flags have 16 bits */
+	unsigned int flags = link_flags(p->link, none);
+
+	if (flags == none)
+		return !p->link_known;
+	p->link_known = true;
+	return (~flags & (IFF_UP | IFF_RUNNING)) == 0;
 }
 
 static void note_outage(struct source *s, uint64_t now)
@@ -339,14 +349,15 @@ static void watch_link(struct source *s)
 	uint64_t now = clock_mono_ns();
 	struct packets *p = s->priv;
 
-	if (now < p->link_next_ns)
+	/* Without its device there is no capture: the ledger says that, and it is enough. */
+	if (now < p->link_next_ns || p->gone_ns)
 		return;
 	if (!find_link(s->session->config, p)) {
 		p->link_next_ns = now + REOPEN_EVERY_NS;
 		return;
 	}
 	p->link_next_ns = now + LINK_EVERY_NS;
-	if (link_is_up(p->link)) {
+	if (link_is_up(p)) {
 		if (p->link_down_ns)
 			log_notice("the link of %s is up again", p->link);
 		note_outage(s, now);
