@@ -179,23 +179,17 @@ static uint32_t ring_cpus(const struct finisher *f)
 	return (uint32_t)max_of(min_of(cpus, UINT64_C(65536)), UINT64_C(1));
 }
 
-/* Is it of a source that the facts know? */
+/* Is it of a source that the facts know, and of its shape? */
 static bool fits(const struct finisher *f, const struct chunk *c, uint32_t cpus,
 		 const struct ringpage_layout *layout)
 {
-	const struct json_value *list = json_get(folder_source(&f->folder, "series"), "list");
-
 	if (c->stream == CHUNK_RING)
 		return c->id < cpus && c->raw_bytes % layout->page_bytes == 0;
-	if (c->stream != CHUNK_SERIES)
-		return true;
-	for (const struct json_value *v = list ? list->child : NULL; v; v = v->next)
-		if (json_get_u64(v, "id", 0) == c->id)
-			return true;
-	return false;
+	return manifest_takes(&f->manifest, c);
 }
 
-/* Ring pages that the facts do not know would make a trace.dat that nobody can read. */
+/* Ring pages that the facts do not know would make a trace.dat that nobody can read; other chunks
+ * that they do not know would go nowhere without a word. */
 static int drop_misfits(struct finisher *f, struct err *e)
 {
 	struct ringpage_layout layout;
@@ -236,13 +230,15 @@ static int load_folder(struct finisher *f, bool verify, struct err *e)
 	/* What a tail still holds the disk did not take, or it cannot be written to. */
 	if (r == 0)
 		r = segment_set_adopt_tails(&f->set, e);
-	if (r == 0)
+	if (r == 0) {
+		manifest_begin(&f->folder, &f->manifest);
 		r = drop_misfits(f, e);
+	}
 	for (size_t i = 0; r == 0 && i < f->set.damage_count; i++)
 		if (f->set.damage[i].bytes)
 			f->kept = "what cannot be read of its spool";
 	if (r == 0)
-		r = manifest_survey(&f->folder, &f->set, &f->manifest, e);
+		r = manifest_survey(&f->manifest, &f->set, e);
 	if (r == 0)
 		r = load_small(f, SESSION_TRACE_HEAD, HEAD_MAX_BYTES, &f->trace_head, e);
 	if (r == 0)

@@ -487,20 +487,15 @@ static void list_series(struct manifest *m)
 }
 
 /**
- * manifest_survey() - find out what a session folder amounts to
+ * manifest_begin() - list the sources of a session folder
  * @f:   its facts and journal; borrowed by @ret
- * @set: its spool; borrowed by @ret
- * @ret: manifest_done() it, also after a failure
- *
- * Return: 0 or -ENOMEM.
+ * @ret: manifest_done() it
  */
-int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
-		    struct err *e)
+void manifest_begin(const struct folder *f, struct manifest *ret)
 {
 	const struct json_value *totals = folder_last(f, "totals");
-	int r = 0;
 
-	*ret = (struct manifest){.folder = f, .set = set, .complete = true, .died = totals == NULL};
+	*ret = (struct manifest){.folder = f, .complete = true, .died = totals == NULL};
 	ret->stem = json_get_str(folder_facts(f), "stem", "scoutfs-trace");
 	take_offset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(surveyed); i++)
@@ -512,23 +507,46 @@ int manifest_survey(const struct folder *f, const struct segment_set *set, struc
 			.facts = folder_source(f, surveyed[i].name),
 		};
 	list_series(ret);
-	r = take_gaps(ret);
-	for (size_t i = 0; r == 0 && i < ret->holding_count; i++) {
-		struct holding *h = &ret->holdings[i];
+}
 
-		take_status(ret, h);
+/** manifest_takes() - is @c of one of the sources? Of others no member has anything. */
+bool manifest_takes(const struct manifest *m, const struct chunk *c)
+{
+	for (size_t i = 0; i < m->holding_count; i++)
+		if (manifest_holds(&m->holdings[i], c))
+			return true;
+	return false;
+}
+
+/**
+ * manifest_survey() - find out what a session folder amounts to
+ * @m:   of manifest_begin()
+ * @set: the folder's spool; borrowed by @m
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int manifest_survey(struct manifest *m, const struct segment_set *set, struct err *e)
+{
+	int r;
+
+	m->set = set;
+	r = take_gaps(m);
+	for (size_t i = 0; r == 0 && i < m->holding_count; i++) {
+		struct holding *h = &m->holdings[i];
+
+		take_status(m, h);
 		if (h->stream)
-			r = survey_entries(ret, h);
+			r = survey_entries(m, h);
 	}
 	if (r == 0)
-		r = take_damage(ret, e);
+		r = take_damage(m, e);
 	if (r < 0)
 		return err_nomem(e);
-	for (size_t i = 0; i < ret->holding_count; i++)
-		judge(ret, &ret->holdings[i]);
+	for (size_t i = 0; i < m->holding_count; i++)
+		judge(m, &m->holdings[i]);
 	/* What was recorded in its last moment never reached the disk. */
-	if (ret->died)
-		ret->complete = false;
+	if (m->died)
+		m->complete = false;
 	return 0;
 }
 

@@ -58,10 +58,11 @@ struct manifest {
 	bool died; /* the recorder did not get to its end */
 };
 
-int manifest_survey(const struct folder *f, const struct segment_set *set, struct manifest *ret,
-		    struct err *e);
+void manifest_begin(const struct folder *f, struct manifest *ret);
+int manifest_survey(struct manifest *m, const struct segment_set *set, struct err *e);
 /* Is @c of this source? */
 bool manifest_holds(const struct holding *h, const struct chunk *c);
+bool manifest_takes(const struct manifest *m, const struct chunk *c);
 int manifest_spoil(struct manifest *m, const char *source, const char *why, struct err *e);
 int manifest_damage(struct manifest *m, const char *source, struct err *e, const char *fmt, ...)
 	PRINTF(4, 5);

@@ -28,7 +28,8 @@ static void check_manifest(const struct folder *f)
 	struct manifest m;
 	struct err e = {0};
 
-	MUST(manifest_survey(f, &none, &m, &e) == 0);
+	manifest_begin(f, &m);
+	MUST(manifest_survey(&m, &none, &e) == 0);
 	m.bundle_name = "x.tar.zst";
 	MUST(manifest_add_member(&m, "kernel.log", 1, &e) == 0);
 	manifest_write_json(&m, &json);

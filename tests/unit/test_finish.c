@@ -657,6 +657,61 @@ static void truncate_file(const struct kit_folder *dir, const char *name, off_t 
 	(void)close(fd);
 }
 
+#define SERIES_ID 7
+#define SERIES_BYTES 5000
+
+/* A series in the spool, and in the facts under the name @name. */
+static void add_series(const struct kit_folder *dir, const char *name)
+{
+	struct spool_stream *st;
+	struct spool *s;
+
+	if (kit_run(NULL,
+		    "sed -i 's|\"clocks\":{}}|\"clocks\":{},\"series\":{\"list\":[{\"id\":%d,"
+		    "\"name\":\"%s\",\"member\":\"%s.txt\"}]}}|' %s/" SESSION_FACTS
+		    " && grep -q '%s.txt' %s/" SESSION_FACTS,
+		    SERIES_ID, name, name, dir->path, name, dir->path) != 0)
+		kit_die(SESSION_FACTS);
+	if (spool_open(&(struct spool_config){.session_fd = dir->fd,
+					      .limit_bytes = 32 * MIB,
+					      .lag_ns = NSEC_PER_SEC,
+					      .memory_bytes = MIB,
+					      .streams = 1,
+					      .resume = true},
+		       &s, NULL) < 0 ||
+	    spool_stream_add(s, CHUNK_SERIES, SERIES_ID, NULL, &st, NULL) < 0 ||
+	    spool_start(s, NULL) < 0)
+		kit_die("spool_open");
+	feed(st, real.kmsg.bytes, SERIES_BYTES, 500);
+	if (spool_close(s, NULL) < 0)
+		kit_die("spool_close");
+	spool_free(s);
+}
+
+/* Also of one that the facts do have, but under a name that no member may have. */
+static void a_chunk_that_goes_nowhere_is_said(void)
+{
+	static const struct {
+		const char *name;
+		bool taken;
+	} of[] = {{"series/x", true}, {"series/../x", false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		struct harmed h = {.dir = make_session(ENDED)};
+
+		add_series(&h.dir, of[i].name);
+		harmed_finish(&h);
+		CHECK_EQ(h.ret.complete, of[i].taken);
+		CHECK_EQ(damage_says(h.doc, "spool", "cannot be read"), !of[i].taken);
+		CHECK_STR(h.ret.session, of[i].taken ? "" : h.dir.path);
+		if (of[i].taken)
+			CHECK(memmem(text_c(member(&h.b, "series/x.txt")),
+				     member(&h.b, "series/x.txt")->len, real.kmsg.bytes,
+				     SERIES_BYTES));
+		harmed_done(&h);
+	}
+}
+
 /* Event formats that cannot be read cost trace.dat, and the pages stay where they are. */
 static void formats_that_cannot_be_read_cost_the_trace_alone(void)
 {
@@ -1180,6 +1235,7 @@ int main(void)
 		TEST(a_bundle_that_is_there_stays),
 		TEST(given_up_it_leaves_nothing),
 		TEST(a_damaged_chunk_is_left_out_and_named),
+		TEST(a_chunk_that_goes_nowhere_is_said),
 		TEST(formats_that_cannot_be_read_cost_the_trace_alone),
 		TEST(a_head_that_cannot_be_read_is_made_anew),
 		TEST(a_small_file_that_is_missing_is_said),

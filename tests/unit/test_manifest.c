@@ -55,7 +55,8 @@ static void chunk(struct made *d, enum chunk_stream stream, uint32_t id, uint64_
 
 static void survey(struct made *d)
 {
-	if (manifest_survey(&d->folder, &d->set, &d->m, NULL) < 0)
+	manifest_begin(&d->folder, &d->m);
+	if (manifest_survey(&d->m, &d->set, NULL) < 0)
 		kit_die("manifest_survey");
 	d->m.bundle_name = "stem.tar.zst";
 }
