@@ -117,12 +117,14 @@ int files_open(const char *path, struct files *ret, struct err *e)
 	int r;
 
 	*ret = f;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	f.made = mkdir(path, 0700) == 0;
+	if (!f.made && errno != EEXIST)
 		return err_errno(e, -errno, "cannot make the folder %s", path);
 	f.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f.dir_fd < 0)
-		return err_errno(e, -errno, "cannot open the folder %s", path);
-	r = open_hidden(&f, e);
+		r = err_errno(e, -errno, "cannot open the folder %s", path);
+	else
+		r = open_hidden(&f, e);
 	*ret = f;
 	if (r < 0)
 		files_done(ret);
@@ -137,10 +139,14 @@ int files_rewind(struct files *f, struct err *e)
 	return 0;
 }
 
+/** files_done() - without files_keep() the folder goes that files_open() made */
 void files_done(struct files *f)
 {
 	closep(&f->fd);
 	closep(&f->dir_fd);
+	/* Only when it is empty. */
+	if (f->made)
+		(void)rmdir(f->path);
 	*f = (struct files){.dir_fd = -1, .fd = -1};
 }
 
@@ -337,5 +343,9 @@ int files_keep(struct files *f, struct err *e)
 	r = find_names(&k, e);
 	for (size_t i = 0; r == 0 && i < k.count; i++)
 		r = make_file(&k, &k.names[i], buf, e);
-	return r == 0 ? give_names(&k, e) : r;
+	if (r == 0)
+		r = give_names(&k, e);
+	if (r == 0)
+		f->made = false;
+	return r;
 }

@@ -13,6 +13,7 @@
 struct files {
 	const char *path; /* of the folder; borrowed */
 	int dir_fd, fd;
+	bool made; /* the folder, here, and nothing is kept in it yet */
 	/* the child's */
 	uint32_t count;
 	int code; /* of the first write that failed */

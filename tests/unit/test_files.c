@@ -183,6 +183,35 @@ static void refuses_pieces_that_cannot_be(void)
 	}
 }
 
+/* A folder that was there stays, and so does one with something in it. */
+static void an_empty_folder_of_its_own_is_not_left(void)
+{
+	CLEANUP(folder_done) struct folder f;
+	struct files inner;
+	struct err e = {0};
+	char path[80];
+
+	CHECK(open_folder(&f));
+	(void)snprintf(path, sizeof(path), "%s/new", f.path);
+	for (int kept = 0; kept < 2; kept++) {
+		CHECK_EQ(files_open(path, &inner, NULL), 0);
+		CHECK_EQ(count_names(&f), 1);
+		files_name(&inner, files_add(&inner), kept ? "good" : "../bad");
+		CHECK_EQ(files_keep(&inner, &e), kept ? 0 : -EBADMSG);
+		files_done(&inner);
+		CHECK_EQ(count_names(&f), kept);
+		CHECK_EQ(access(path, F_OK), kept ? 0 : -1);
+	}
+	(void)snprintf(path, sizeof(path), "%s/nothing-to-keep", f.path);
+	for (int there = 0; there < 2; there++) {
+		CHECK_EQ(files_open(path, &inner, NULL), 0);
+		if (!there)
+			CHECK_EQ(files_keep(&inner, NULL), 0);
+		files_done(&inner);
+		CHECK_EQ(access(path, F_OK), 0);
+	}
+}
+
 static void refuses_what_is_no_folder(void)
 {
 	struct err e = {0};
@@ -195,4 +224,4 @@ static void refuses_what_is_no_folder(void)
 
 TEST_MAIN(TEST(makes_what_was_named), TEST(begins_again), TEST(replaces_files_and_nothing_else),
 	  TEST(refuses_names_that_lead_elsewhere), TEST(refuses_pieces_that_cannot_be),
-	  TEST(refuses_what_is_no_folder))
+	  TEST(an_empty_folder_of_its_own_is_not_left), TEST(refuses_what_is_no_folder))
