@@ -246,6 +246,14 @@ static int by_stream(const void *va, const void *vb)
 	return a->pub.id < b->pub.id ? -1 : a->pub.id > b->pub.id;
 }
 
+static void note_left_out(struct bundle *b, size_t count, const char *why)
+{
+	if (count == 1)
+		bundle_note_add(b, true, "1 chunk is left out: %s", why);
+	else if (count)
+		bundle_note_add(b, true, "%zu chunks are left out: %s", count, why);
+}
+
 /**
  * bundle_close_streams() - all chunks are known: the streams as readers see them
  *
@@ -253,6 +261,8 @@ static int by_stream(const void *va, const void *vb)
  */
 int bundle_close_streams(struct bundle *b, struct err *e)
 {
+	char surplus[128];
+
 	b->streams = calloc(b->stream_count + 1, sizeof(*b->streams));
 	if (!b->streams)
 		return err_nomem(e);
@@ -268,16 +278,11 @@ int bundle_close_streams(struct bundle *b, struct err *e)
 		sum_up(s);
 		b->streams[i] = s->pub;
 	}
-	if (b->implausible)
-		bundle_note_add(b, true,
-				"%zu chunks are left out: by their own headers they cannot have "
-				"been recorded",
-				b->implausible);
-	if (b->surplus)
-		bundle_note_add(b, true,
-				"%zu chunks are left out: more than %d cannot be kept in mind; "
-				"unpack the bundle and give the folder",
-				b->surplus, BUNDLE_CHUNKS_MAX);
+	(void)snprintf(surplus, sizeof(surplus),
+		       "more than %d cannot be kept in mind; unpack the bundle and give the folder",
+		       BUNDLE_CHUNKS_MAX);
+	note_left_out(b, b->implausible, "no recorder can have written such a header");
+	note_left_out(b, b->surplus, surplus);
 	return 0;
 }
 

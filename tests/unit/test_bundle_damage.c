@@ -602,6 +602,24 @@ static void chunks_that_cannot_be_are_left_out(void)
 	bundle_free(b);
 }
 
+static void one_chunk_is_told_as_one(void)
+{
+	char payload[64] = "line\n", frame[256];
+	size_t n = ZSTD_compress(frame, sizeof(frame), payload, sizeof(payload), 1);
+	struct chunk c = {.stream = CHUNK_KMSG, .sequence = 1, .raw_bytes = sizeof(payload)};
+	struct forge f = {.frames = true};
+	struct bundle *b;
+
+	forge_manifest(&f, "S/manifest.json");
+	forge_chunk(&f, c, frame, n);
+	c.stream = 77;
+	forge_chunk(&f, c, frame, n);
+	b = forge_open(&f);
+	CHECK(b);
+	CHECK(has_note(b, "1 chunk is left out: "));
+	bundle_free(b);
+}
+
 /* A frame among the chunks of a member has no place in it: nobody knows what it would be. */
 static void a_frame_behind_chunks_is_left_out(void)
 {
@@ -944,6 +962,7 @@ int main(void)
 		TEST(names_that_lead_elsewhere_are_left_out),
 		TEST(sizes_that_cannot_be_are_refused),
 		TEST(chunks_that_cannot_be_are_left_out),
+		TEST(one_chunk_is_told_as_one),
 		TEST(a_frame_behind_chunks_is_left_out),
 		TEST(a_pax_size_that_cannot_be_is_refused),
 		TEST(pieces_of_open_chunks_are_put_together),
