@@ -175,7 +175,6 @@ static void put_counters(struct table *t, const struct named *n, size_t count)
 		covered_ns = max_of(covered_ns, n[i].counter->covered_ns);
 	}
 	put_names(t, n);
-	table_real(t, sum);
 	span_s = (double)covered_ns / (double)NSEC_PER_SEC;
 	put_rate(t, covered_ns && count == 1, n->counter->min_per_s);
 	put_rate(t, covered_ns, sum / span_s);
@@ -210,7 +209,6 @@ int series_merged(const struct recording *rec, const struct series_set *sets, si
 		  struct report_out *out, struct err *e)
 {
 	static const struct column counters[] = {SERIES_NAME_COLUMNS,
-						 {"delta", "rose by", COLUMN_REAL, 1},
 						 {"min_per_s", "least", COLUMN_RATE, 1},
 						 {"avg_per_s", "average", COLUMN_RATE, 1},
 						 {"max_per_s", "most", COLUMN_RATE, 1}};

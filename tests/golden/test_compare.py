@@ -240,6 +240,10 @@ with tempfile.TemporaryDirectory() as work:
     check("4 failures in 10 s, 1 in 5 s", is_row(row(t["rpc.errors_count"], command="STATFS"), 0.4, 0.2, -50, 0.5), t["rpc.errors_count"])
     t = tables(e, f, "rates.messages", "heartbeats")
     check("named, the count and the rate agree", is_row(row(t["rates.messages_count"], message="GET_ROOTS", kind="response"), 1, 4, 300, 4), t)
+    t = tables(e, f, "series.counters")
+    check("of counters there are figures per second alone, also when they are named",
+          sorted(k for k in t if k.startswith("series.")) == [f"series.counters_{k}_per_s" for k in ("avg", "max", "min")] and
+          all(is_row(row(v, counter="n"), 2, 2, 0, 1) for k, v in t.items() if k.startswith("series.")), t)
     t = tables(e, f, "series.sources")["series.sources_samples"]
     check("41 samples in 40 s, 3 in 2 s", is_row(row(t, series="own"), 41 / 40, 3 / 2, 1900 / 41, 60 / 41), t)
 
