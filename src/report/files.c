@@ -24,6 +24,7 @@
 #define PIECE_DATA 1
 #define PIECE_NAME 2
 #define NAMES_MAX 4096
+#define PIECES_MAX (1 << 20) /* a file comes in pieces of 64 KiB and more, but for its last */
 #define COPY_BYTES (256 * KIB)
 #define MODE 0600
 
@@ -166,6 +167,8 @@ struct keeping {
 	uint64_t size;
 	struct named *names;
 	size_t count;
+	struct piece *pieces; /* of data: by file, and as they came */
+	size_t piece_count, piece_room;
 };
 
 static void keeping_done(struct keeping *k)
@@ -174,6 +177,7 @@ static void keeping_done(struct keeping *k)
 		if (k->names[i].hidden[0])
 			(void)unlinkat(k->f->dir_fd, k->names[i].hidden, 0);
 	free(k->names);
+	free(k->pieces);
 }
 
 static int nonsense(const struct keeping *k, struct err *e)
@@ -229,7 +233,34 @@ static int add_name(struct keeping *k, const struct piece *p, struct err *e)
 	return 0;
 }
 
-static int find_names(struct keeping *k, struct err *e)
+static int add_data(struct keeping *k, const struct piece *p, struct err *e)
+{
+	if (k->piece_count == PIECES_MAX)
+		return nonsense(k, e);
+	if (k->piece_count == k->piece_room) {
+		size_t room = max_of(k->piece_room * 2, (size_t)256);
+		struct piece *more = realloc(k->pieces, room * sizeof(*more));
+
+		if (!more)
+			return err_nomem(e);
+		k->pieces = more;
+		k->piece_room = room;
+	}
+	k->pieces[k->piece_count++] = *p;
+	return 0;
+}
+
+static int by_file(const void *va, const void *vb)
+{
+	const struct piece *a = va, *b = vb;
+
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+/* What there is: names, and pieces of data sorted by the file that they are of. */
+static int find_pieces(struct keeping *k, struct err *e)
 {
 	struct piece p = {0};
 	uint64_t at = 0;
@@ -238,10 +269,30 @@ static int find_names(struct keeping *k, struct err *e)
 	while ((r = next_piece(k, &at, &p, e)) > 0) {
 		if (p.kind == PIECE_NAME)
 			r = add_name(k, &p, e);
+		else if (p.kind == PIECE_DATA)
+			r = add_data(k, &p, e);
 		if (r < 0)
 			return r;
 	}
+	if (k->piece_count)
+		qsort(k->pieces, k->piece_count, sizeof(*k->pieces), by_file);
 	return r;
+}
+
+/* The first piece of a file, or of one behind it. */
+static size_t first_piece(const struct keeping *k, uint32_t id)
+{
+	size_t low = 0, high = k->piece_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (k->pieces[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 static int copy_piece(const struct keeping *k, const struct piece *p, int fd, uint8_t *buf)
@@ -287,25 +338,16 @@ static int make_hidden(const struct keeping *k, struct named *n, struct err *e)
 /* All pieces of one file, under a hidden name. */
 static int make_file(const struct keeping *k, struct named *n, uint8_t *buf, struct err *e)
 {
-	int fd = make_hidden(k, n, e), r = fd, closed;
-	struct piece p = {0};
-	uint64_t at = 0;
+	int fd = make_hidden(k, n, e), r = 0;
 
 	if (fd < 0)
 		return fd;
-	while ((r = next_piece(k, &at, &p, e)) > 0) {
-		if (p.kind != PIECE_DATA || p.id != n->id)
-			continue;
-		r = copy_piece(k, &p, fd, buf);
-		if (r < 0) {
-			(void)err_errno(e, r, "cannot write %s in %s", n->name, k->f->path);
-			break;
-		}
-	}
-	closed = close(fd) < 0 ? -errno : 0;
-	if (r >= 0 && closed < 0)
-		r = err_errno(e, closed, "cannot write %s in %s", n->name, k->f->path);
-	return r;
+	for (size_t i = first_piece(k, n->id);
+	     r == 0 && i < k->piece_count && k->pieces[i].id == n->id; i++)
+		r = copy_piece(k, &k->pieces[i], fd, buf);
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	return r < 0 ? err_errno(e, r, "cannot write %s in %s", n->name, k->f->path) : 0;
 }
 
 static int give_names(struct keeping *k, struct err *e)
@@ -340,7 +382,7 @@ int files_keep(struct files *f, struct err *e)
 	if (fstat(f->fd, &st) < 0)
 		return err_errno(e, -errno, "cannot make files in %s", f->path);
 	k.size = (uint64_t)st.st_size;
-	r = find_names(&k, e);
+	r = find_pieces(&k, e);
 	for (size_t i = 0; r == 0 && i < k.count; i++)
 		r = make_file(&k, &k.names[i], buf, e);
 	if (r == 0)

@@ -183,6 +183,27 @@ static void refuses_pieces_that_cannot_be(void)
 	}
 }
 
+/* Our child writes pieces of tens of KiB: what has more than a million makes the parent work for
+ * nothing. */
+static void refuses_pieces_without_end(void)
+{
+	const size_t most = 1 << 20;
+
+	for (size_t more = 0; more < 2; more++) {
+		CLEANUP(folder_done) struct folder f;
+		CLEANUP(freep) uint8_t *heads = calloc(most + more, 16);
+		struct err e = {0};
+
+		CHECK(open_folder(&f) && heads);
+		for (size_t i = 0; i < most + more; i++)
+			put_le32(heads + i * 16, 1);
+		CHECK_EQ(file_write_all(f.files.fd, heads, (most + more) * 16), 0);
+		put(&f, 2, 0, 2, "ok");
+		CHECK_EQ(files_keep(&f.files, &e), more ? -EBADMSG : 0);
+		CHECK_EQ(count_names(&f), !more);
+	}
+}
+
 /* A folder that was there stays, and so does one with something in it. */
 static void an_empty_folder_of_its_own_is_not_left(void)
 {
@@ -224,4 +245,5 @@ static void refuses_what_is_no_folder(void)
 
 TEST_MAIN(TEST(makes_what_was_named), TEST(begins_again), TEST(replaces_files_and_nothing_else),
 	  TEST(refuses_names_that_lead_elsewhere), TEST(refuses_pieces_that_cannot_be),
-	  TEST(an_empty_folder_of_its_own_is_not_left), TEST(refuses_what_is_no_folder))
+	  TEST(refuses_pieces_without_end), TEST(an_empty_folder_of_its_own_is_not_left),
+	  TEST(refuses_what_is_no_folder))
