@@ -17,6 +17,8 @@ void pcapfile_header(int link_type, uint32_t snaplen, uint8_t out[PCAPFILE_HEADE
 void pcapfile_record(uint64_t real_ns, uint32_t captured, uint32_t on_wire,
 		     uint8_t out[PCAPFILE_RECORD_BYTES]);
 
+uint64_t pcapfile_unit_ns(const uint8_t *head, size_t n);
+
 struct pcapfile_packet {
 	uint64_t real_ns; /* CLOCK_REALTIME of the machine that captured it */
 	const uint8_t *bytes;

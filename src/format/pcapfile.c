@@ -64,6 +64,22 @@ void pcapfile_record(uint64_t real_ns, uint32_t captured, uint32_t on_wire,
 	put_le32(out + 12, on_wire);
 }
 
+/**
+ * pcapfile_unit_ns() - what a file counts parts of a second in
+ * @head: its first bytes
+ * @n:    too few are taken for our own file's
+ *
+ * Return: 1000 or 1.
+ */
+uint64_t pcapfile_unit_ns(const uint8_t *head, size_t n)
+{
+	if (n < sizeof(uint32_t))
+		return 1;
+	return get_le32(head) == PCAPFILE_MAGIC_US || get_be32(head) == PCAPFILE_MAGIC_US
+		       ? NSEC_PER_USEC
+		       : 1;
+}
+
 static uint32_t get_u32(const struct pcapfile_reader *r, const uint8_t *p)
 {
 	return r->swapped ? get_be32(p) : get_le32(p);

@@ -9,11 +9,12 @@
 
 #include <errno.h>
 
+#include "format/pcapfile.h"
+
 #include "table.h"
 
 #define COMMS_MAX 1000000
 #define FAR_NS (60 * NSEC_PER_SEC) /* beyond what the recorder covered: that cannot be */
-#define PCAP_MICROSECONDS 0xa1b2c3d4U
 
 /* ---- trace events ---- */
 
@@ -279,14 +280,10 @@ static void find_phase(struct recording *r)
 static uint64_t packet_unit(const struct bundle *b)
 {
 	CLEANUP(text_free) struct text head = {0};
-	uint32_t magic = 0;
 
-	if (bundle_prologue(b, "packets.pcap", &head, NULL) < 0 || head.len < sizeof(magic))
+	if (bundle_prologue(b, "packets.pcap", &head, NULL) < 0)
 		return 1;
-	memcpy(&magic, head.s, sizeof(magic));
-	return magic == PCAP_MICROSECONDS || magic == __builtin_bswap32(PCAP_MICROSECONDS)
-		       ? NSEC_PER_USEC
-		       : 1;
+	return pcapfile_unit_ns((const uint8_t *)text_c(&head), head.len);
 }
 
 /** recording_source_name() - one set of names for people, whatever the manifest calls them */

@@ -143,6 +143,8 @@ static void reads_every_kind_as_libpcap_does(void)
 			put_le32(d.bytes + at + 4,
 				 get_le32(d.bytes + at + 4) * 1000 + (uint32_t)at % 1000);
 		convert(&d, i & 1, i & 2);
+		CHECK_EQ(pcapfile_unit_ns(d.bytes, d.n), i & 2 ? 1000 : 1);
+		CHECK_EQ(pcapfile_unit_ns(d.bytes, 3), 1);
 		for (size_t b = 0; b < ARRAY_SIZE(blocks) && !test_failed; b++)
 			compare(&d, blocks[b]);
 		realdata_free(&d);
