@@ -16,6 +16,7 @@
 #define SEGMENT_TAIL SEGMENT_DIR "/tail"
 #define SEGMENT_NAME SEGMENT_DIR "/%08u.zst"
 #define SEGMENT_RESERVE SEGMENT_DIR "/reserve.%u"
+#define SEGMENT_LOSS_BYTES 512 /* a place of the loss ledger: a sector, whole or not at all */
 #define SEGMENT_FRAME_MAX (UINT32_C(64) << 20) /* a longer frame is damage */
 
 /* One sealed chunk and where it lies. */

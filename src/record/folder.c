@@ -223,8 +223,8 @@ static int load_losses(int session_fd, struct folder *f, struct err *e)
 	r = load_text(session_fd, SPOOL_LOSSES, &text, f, e);
 	if (r <= 0)
 		return r;
-	for (size_t at = 0; at < text.len; at += SPOOL_LOSS_BYTES) {
-		size_t n = min_of(text.len - at, (size_t)SPOOL_LOSS_BYTES);
+	for (size_t at = 0; at < text.len; at += SEGMENT_LOSS_BYTES) {
+		size_t n = min_of(text.len - at, (size_t)SEGMENT_LOSS_BYTES);
 
 		r = is_blank(text.s + at, n) ? 1 : add_line(f, text.s + at, n, e);
 		if (r < 0)

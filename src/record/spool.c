@@ -111,7 +111,7 @@ struct spool {
 	struct sealed *queue, **queue_end;
 	uint64_t memory_bytes;
 	size_t unwritten;		    /* sealed chunks, queued or in the writer's hands */
-	struct text journal, losses, comms; /* .losses: u64 place and SPOOL_LOSS_BYTES, each */
+	struct text journal, losses, comms; /* .losses: u64 place and SEGMENT_LOSS_BYTES, each */
 	uint64_t asked, answered;	    /* sync tickets */
 	struct waiter *waiters;
 	bool seal_all, stopping, started;
@@ -427,16 +427,16 @@ static int write_tail(struct spool *s)
 
 static int write_losses(struct spool *s, const struct text *lines)
 {
-	const size_t step = 8 + SPOOL_LOSS_BYTES;
+	const size_t step = 8 + SEGMENT_LOSS_BYTES;
 
 	for (size_t at = 0; at + step <= lines->len; at += step) {
-		off_t place = (off_t)(get_le64(lines->s + at) * SPOOL_LOSS_BYTES);
+		off_t place = (off_t)(get_le64(lines->s + at) * SEGMENT_LOSS_BYTES);
 		ssize_t n;
 
 		do
-			n = pwrite(s->losses_fd, lines->s + at + 8, SPOOL_LOSS_BYTES, place);
+			n = pwrite(s->losses_fd, lines->s + at + 8, SEGMENT_LOSS_BYTES, place);
 		while (n < 0 && errno == EINTR);
-		if (n != SPOOL_LOSS_BYTES)
+		if (n != SEGMENT_LOSS_BYTES)
 			return n < 0 ? -errno : -ENOSPC;
 		s->losses_dirty = true;
 	}
@@ -805,19 +805,19 @@ void spool_journal(struct spool *s, const char *lines, size_t n)
  * spool_loss() - write a line of the loss ledger
  * @place: of the line, from spool_loss_first() on; what was there is replaced
  * @line:  JSON with its newline; copied
- * @n:     at most SPOOL_LOSS_BYTES; a longer line is left out
+ * @n:     at most SEGMENT_LOSS_BYTES; a longer line is left out
  *
  * Apart from the journal, because the ledger's entries grow for as long as a capture runs: in place
  * it is as short after a month as after a day.
  */
 void spool_loss(struct spool *s, uint64_t place, const char *line, size_t n)
 {
-	char bytes[8 + SPOOL_LOSS_BYTES];
+	char bytes[8 + SEGMENT_LOSS_BYTES];
 
-	if (n == 0 || n > SPOOL_LOSS_BYTES)
+	if (n == 0 || n > SEGMENT_LOSS_BYTES)
 		return;
 	put_le64(bytes, place);
-	memset(bytes + 8, ' ', SPOOL_LOSS_BYTES);
+	memset(bytes + 8, ' ', SEGMENT_LOSS_BYTES);
 	memcpy(bytes + 8, line, n - 1);
 	bytes[sizeof(bytes) - 1] = '\n';
 	pthread_mutex_lock(&s->lock);
@@ -986,7 +986,7 @@ static int open_losses(struct spool *s, struct err *e)
 					: s->losses_fd;
 	if (fstat(s->losses_fd, &st) < 0)
 		return err_errno(e, -errno, "cannot look at %s", SPOOL_LOSSES);
-	s->loss_first = ((uint64_t)st.st_size + SPOOL_LOSS_BYTES - 1) / SPOOL_LOSS_BYTES;
+	s->loss_first = ((uint64_t)st.st_size + SEGMENT_LOSS_BYTES - 1) / SEGMENT_LOSS_BYTES;
 	return 0;
 }
 

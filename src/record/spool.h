@@ -49,8 +49,7 @@ struct spool_stats {
 };
 
 #define SPOOL_JOURNAL "journal" /* JSON lines */
-#define SPOOL_LOSSES "losses"	/* the same, each in a place of SPOOL_LOSS_BYTES */
-#define SPOOL_LOSS_BYTES 512	/* a sector: written as a whole or not at all */
+#define SPOOL_LOSSES "losses"	/* the same, each in a place of SEGMENT_LOSS_BYTES */
 #define SPOOL_COMMS "comms"	/* lines "PID COMM" */
 #define SPOOL_LIMIT_MIN (UINT64_C(8) << 20)
 

@@ -8,13 +8,13 @@
 
 #include <errno.h>
 
+#include "format/segment.h"
 #include "format/series.h"
 
 #define JOURNAL_MAX (64 * MIB)
 #define SESSION_FACTS_MAX (4 * MIB)
 #define LEDGER_MAX (4 * MIB) /* 8192 places, twice what the recorder makes of them */
 #define LINES_MAX 1000	     /* of one kind, of the journal */
-#define LOSS_BYTES 512	     /* a place of the ledger: spool.h, SPOOL_LOSS_BYTES */
 
 /* Of what stands in session.json all but its own format; its sources are told in another way. */
 static void copy_facts(struct json_writer *w, const struct json_value *facts)
@@ -110,12 +110,12 @@ static int read_ledger(struct bundle *b, struct ledger *ret, struct err *e)
 		bundle_note_add(b, true,
 				"the ledger of losses cannot be read as a whole: what it "
 				"told is not counted");
-	ret->entries = calloc(text.len / LOSS_BYTES + 1, sizeof(struct json_doc *));
+	ret->entries = calloc(text.len / SEGMENT_LOSS_BYTES + 1, sizeof(struct json_doc *));
 	if (!ret->entries)
 		return err_nomem(e);
-	for (size_t at = 0; at < text.len; at += LOSS_BYTES) {
+	for (size_t at = 0; at < text.len; at += SEGMENT_LOSS_BYTES) {
 		const char *place = text.s + at;
-		size_t n = min_of(text.len - at, (size_t)LOSS_BYTES);
+		size_t n = min_of(text.len - at, (size_t)SEGMENT_LOSS_BYTES);
 
 		if (is_blank(place, n))
 			continue;

@@ -821,12 +821,12 @@ static void a_damaged_ledger_is_said(void)
 
 	for (int harm_it = 0; harm_it < 2; harm_it++) {
 		struct harmed h = {.dir = make_session(ENDED)};
-		char places[3 * SPOOL_LOSS_BYTES] = "";
+		char places[3 * SEGMENT_LOSS_BYTES] = "";
 
-		memset(places, ' ', SPOOL_LOSS_BYTES);
+		memset(places, ' ', SEGMENT_LOSS_BYTES);
 		memcpy(places, entry, strlen(entry));
-		memcpy(places + 2 * SPOOL_LOSS_BYTES, places, SPOOL_LOSS_BYTES);
-		places[2 * SPOOL_LOSS_BYTES + 20] = (char)(harm_it ? 0 : places[20]);
+		memcpy(places + 2 * SEGMENT_LOSS_BYTES, places, SEGMENT_LOSS_BYTES);
+		places[2 * SEGMENT_LOSS_BYTES + 20] = (char)(harm_it ? 0 : places[20]);
 		remove_file(&h.dir, SPOOL_LOSSES);
 		save(&h.dir, SPOOL_LOSSES, places, sizeof(places));
 		harmed_finish(&h);

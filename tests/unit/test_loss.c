@@ -197,7 +197,7 @@ static void what_is_flushed_is_found_in_the_folder(void)
 	}
 	loss_flush(l, s);
 	CHECK_EQ(spool_sync_wait(s, NULL), 0);
-	CHECK_EQ(size_of(&dir, SPOOL_LOSSES), 2 * SPOOL_LOSS_BYTES);
+	CHECK_EQ(size_of(&dir, SPOOL_LOSSES), 2 * SEGMENT_LOSS_BYTES);
 	CHECK_EQ(size_of(&dir, SPOOL_JOURNAL), 0);
 	CHECK_EQ(folder_load(dir.fd, dir.path, &f, NULL), 0);
 	CHECK(json_get_bool(folder_entry(&f, "gap", 0), "uncounted", false));
@@ -234,7 +234,7 @@ static void the_next_recorder_takes_nothing_back(void)
 			char path[300];
 
 			(void)snprintf(path, sizeof(path), "%s/" SPOOL_LOSSES, dir.path);
-			CHECK_EQ(truncate(path, 4 * SPOOL_LOSS_BYTES - 450), 0);
+			CHECK_EQ(truncate(path, 4 * SEGMENT_LOSS_BYTES - 450), 0);
 		}
 	}
 	CHECK_EQ(folder_load(dir.fd, dir.path, &f, NULL), 0);
