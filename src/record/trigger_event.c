@@ -403,7 +403,8 @@ static int place(struct trigger_watch *w, struct event_trigger *t, const struct 
 
 	if (!instance_event_exists(spec->system, spec->event))
 		return err_set(e, -ENOENT, "this %s has no event %s:%s",
-			       strcmp(spec->system, "scoutfs") == 0 ? "scoutfs module" : "kernel",
+			       strcmp(spec->system, EVENT_SYSTEM) == 0 ? "scoutfs module"
+								       : "kernel",
 			       spec->system, spec->event);
 	r = lane_for(w, t->trigger->role, spec->event, &l, e);
 	if (r < 0)
