@@ -489,12 +489,6 @@ static void series_head(const struct holding *h, struct text *out)
 			  json_get_u64(h->facts, "interval_ns", 0), out);
 }
 
-/* One that has nothing (a kernel without it, no mount) makes no file. */
-static bool has_member(const struct holding *h)
-{
-	return h->stream == CHUNK_SERIES && h->member && h->records;
-}
-
 static int list_series(struct finisher *f, struct err *e)
 {
 	int r = 0;
@@ -503,7 +497,7 @@ static int list_series(struct finisher *f, struct err *e)
 		const struct holding *h = &f->manifest.holdings[i];
 		CLEANUP(text_free) struct text head = {0};
 
-		if (!has_member(h))
+		if (h->stream != CHUNK_SERIES || !manifest_member(h))
 			continue;
 		series_head(h, &head);
 		r = manifest_add_member(&f->manifest, h->member, head.len + h->raw_bytes, e);
@@ -673,9 +667,12 @@ static int add_series(struct finisher *f, struct tarball *t, struct err *e)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < f->manifest.holding_count; i++)
-		if (has_member(&f->manifest.holdings[i]))
-			r = add_one_series(f, t, &f->manifest.holdings[i], e);
+	for (size_t i = 0; r == 0 && i < f->manifest.holding_count; i++) {
+		const struct holding *h = &f->manifest.holdings[i];
+
+		if (h->stream == CHUNK_SERIES && manifest_member(h))
+			r = add_one_series(f, t, h, e);
+	}
 	return r;
 }
 

@@ -720,14 +720,19 @@ static void write_gaps(struct json_writer *w, const struct manifest *m, const st
 	json_array_end(w);
 }
 
+/** manifest_member() - the file that a source makes; of a series that has nothing none: NULL */
+const char *manifest_member(const struct holding *h)
+{
+	return h->stream == CHUNK_SERIES && !h->records ? NULL : h->member;
+}
+
 static void write_holding(struct json_writer *w, const struct manifest *m, const struct holding *h)
 {
 	json_object(w);
 	json_kv_str(w, "name", h->name);
 	json_kv_str(w, "status", h->status);
 	json_kv_str(w, "why", h->why);
-	/* A series that has nothing makes no file. */
-	json_kv_str(w, "member", h->id && !h->records ? NULL : h->member);
+	json_kv_str(w, "member", manifest_member(h));
 	json_kv_u64(w, "records", h->records);
 	if (m->died || !h->stream)
 		json_kv_str(w, "recorded", NULL);

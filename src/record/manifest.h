@@ -62,6 +62,7 @@ void manifest_begin(const struct folder *f, struct manifest *ret);
 int manifest_survey(struct manifest *m, const struct segment_set *set, struct err *e);
 /* Is @c of this source? */
 bool manifest_holds(const struct holding *h, const struct chunk *c);
+const char *manifest_member(const struct holding *h);
 bool manifest_takes(const struct manifest *m, const struct chunk *c);
 int manifest_spoil(struct manifest *m, const char *source, const char *why, struct err *e);
 int manifest_damage(struct manifest *m, const char *source, struct err *e, const char *fmt, ...)
