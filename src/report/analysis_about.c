@@ -177,16 +177,6 @@ static void put_span(struct table *t, uint64_t first_ns, uint64_t last_ns)
 	table_u64(t, last_ns - first_ns);
 }
 
-static void put_within(const struct about *a, struct table *t, const char *name)
-{
-	uint64_t ns;
-
-	if (recording_bound_ns(a->rec, name, &ns))
-		table_u64(t, ns);
-	else
-		table_none(t);
-}
-
 static void tell_source(const struct about *a, struct table *t, const struct json_value *v)
 {
 	const char *status = json_get_str(v, "status", "?"),
@@ -204,7 +194,7 @@ static void tell_source(const struct about *a, struct table *t, const struct jso
 	put_count(t, v, "lost");
 	put_span(t, records ? json_get_u64(v, "first_monotonic_ns", 0) : 0,
 		 records ? json_get_u64(v, "last_monotonic_ns", 0) : 0);
-	put_within(a, t, name);
+	recording_put_bound(a->rec, name, t);
 	table_text(t, json_get_str(v, "why", ""));
 	if (strcmp(status, "ok") != 0)
 		table_mark(t, ROW_BAD);
@@ -245,7 +235,7 @@ static void tell_streams(const struct about *a, struct table *t, enum chunk_stre
 		table_none(t);
 	}
 	put_span(t, first, last);
-	put_within(a, t, name);
+	recording_put_bound(a->rec, name, t);
 }
 
 /* Files about the host are not in the manifest's list: they are not recorded but collected. */

@@ -324,6 +324,17 @@ bool recording_bound_ns(const struct recording *r, const char *source, uint64_t 
 	return known;
 }
 
+/** recording_put_bound() - recording_bound_ns() as a cell */
+void recording_put_bound(const struct recording *r, const char *source, struct table *t)
+{
+	uint64_t ns;
+
+	if (recording_bound_ns(r, source, &ns))
+		table_u64(t, ns);
+	else
+		table_none(t);
+}
+
 /* A bound is rounded up: to what format_duration() shows of it. */
 static const char *bound_words(uint64_t ns, char *buf, size_t size)
 {

@@ -78,6 +78,7 @@ const char *recording_source_name(const char *name);
 /* How far stamps of a source may be off this clock; false: not known. */
 bool recording_bound_ns(const struct recording *r, const char *source, uint64_t *ret_ns);
 /* A sentence of that. */
+void recording_put_bound(const struct recording *r, const char *source, struct table *t);
 void recording_note_bounds(const struct recording *r, struct table *t);
 void recording_done(struct recording *r);
 /* Name of a process, or NULL; not NUL-terminated. */

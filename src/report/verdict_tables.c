@@ -199,17 +199,6 @@ static void put_count(struct table *t, const struct json_value *v, const char *k
 		table_u64(t, n);
 }
 
-/* How far its stamps may be off the clock of all times. */
-static void put_within(const struct verdict *v, struct table *t, const char *name)
-{
-	uint64_t ns;
-
-	if (recording_bound_ns(v->rec, name, &ns))
-		table_u64(t, ns);
-	else
-		table_none(t);
-}
-
 /* Why, or the first loss and how many more; what was let go on purpose is none. */
 static void put_remark(struct table *t, const struct json_value *source)
 {
@@ -320,7 +309,7 @@ static void tell_source(const struct verdict *v, struct table *t, const struct j
 	put_offset(v, t, last, any);
 	put_count(t, source, "records");
 	put_count(t, source, "lost");
-	put_within(v, t, name);
+	recording_put_bound(v->rec, name, t);
 	if (any && is_damaged(v, json_get_str(source, "name", "?"), &c)) {
 		put_damage(v, t, &c);
 		return;
@@ -367,7 +356,7 @@ static void tell_streams(const struct verdict *v, struct table *t)
 			table_none(t);
 			table_none(t);
 		}
-		put_within(v, t, stream_names[k].name);
+		recording_put_bound(v->rec, stream_names[k].name, t);
 	}
 }
 
