@@ -54,9 +54,9 @@ after_suspect() {
 	done
 }
 
-# cut_round NUMBER: one round; false when it did not come as far as the cut
+# cut_round NUMBER: one round; 1 when it did not come as far as the cut, 2 when the guest's clock was wrong
 cut_round() {
-	local log=$work/cut.log again=$work/again.log mode=$((($1 - 1) % 3)) moment script pause truth strict end waited=0
+	local log=$work/cut.log again=$work/again.log mode=$((($1 - 1) % 3)) moment script pause truth strict end waited=0 lived
 	mode=$(echo flushed torn written | cut -d' ' -f$((mode + 1)))
 	moment=$(moment_of "$1")
 	script=cut_$moment.sh
@@ -88,8 +88,16 @@ cut_round() {
 		[ $waited -ge 0 ] || waited=0 # threads that ended took theirs along
 	fi
 	wait_guest 0 || true # kills it
+	lived=$(($(date +%s%3N) - launched_ms))
 
 	end=$(truths "$log" | tail -1 | cut -d' ' -f1)
+	# The guest's clock has run since its boot at most: where it says more, the emulator has set it forward, and the bound,
+	# which is that clock's, says nothing.
+	if [ "${end:-0}" -gt $(((lived + 1000) * 1000000)) ]; then
+		echo "# round $1: $((end / 1000000)) ms by the guest's clock in $lived ms; not judged"
+		truths "$log" | awk '{ if (NR > 1 && $1 - last > 1e9) printf "#   from %.3f to %.3f s between two lines, %d events\n", last / 1e9, $1 / 1e9, $2; last = $1 }'
+		return 2
+	fi
 	# The newest line that was older than the bound when the power went.
 	truth=$(truth_before "$log" $((end - lag_ns - waited * 1000000)))
 	strict=$(truth_before "$log" $((end - lag_ns)))
@@ -115,15 +123,21 @@ cut_round() {
 }
 
 power_cut() {
-	local i held=0
+	local i held=0 wrong=0 r
 	RANDOM=$2
 	echo "# $1 rounds; SEED=$2 repeats them"
 	for ((i = 1; i <= $1; i++)); do
-		cut_round "$i" && continue
+		r=0
+		cut_round "$i" || r=$?
+		[ $r != 0 ] || continue
+		if [ $r = 2 ] && [ $((wrong += 1)) -le $(($1 / 10 + 1)) ]; then
+			i=$((i - 1)) # another one in its place
+			continue
+		fi
 		count=$((count + 1))
 		failed=$((failed + 1))
 		echo "not ok $count - power_cut round $i: the guest came as far as the cut"
 		tail -n 20 "$work/cut.log" | sed 's/^/#   /'
 	done
-	echo "# $held of $1 rounds kept the bound without any allowance"
+	echo "# $held of $1 rounds kept the bound without any allowance; the guest's clock was wrong in $wrong others"
 }
