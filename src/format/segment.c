@@ -228,8 +228,13 @@ static int load_chunk(struct walker *w, const struct chunk *c, const char *name,
 	return r < 0 ? r : note_damage(s, name, at, next - at, NULL, e);
 }
 
-static int load_segment(int session_fd, uint32_t number, bool verify, struct segment_set *s,
-			struct err *e)
+/*
+ * A segment is begun when there is a chunk to write. The @newest one may be empty: the power went,
+ * or the recorder, before that chunk had arrived; then the tail has it. Of a recording that ended
+ * in order the counts of chunks tell what is missing.
+ */
+static int load_segment(int session_fd, uint32_t number, bool newest, bool verify,
+			struct segment_set *s, struct err *e)
 {
 	CLEANUP(walker_done) struct walker w = {.fd = -1};
 	struct chunk c;
@@ -241,9 +246,8 @@ static int load_segment(int session_fd, uint32_t number, bool verify, struct seg
 	if (r <= 0)
 		return r;
 	s->disk_bytes += w.size;
-	/* A segment is begun when there is a chunk to write. */
 	if (!w.size)
-		return note_damage(s, name, 0, 0, "is empty", e);
+		return newest ? 0 : note_damage(s, name, 0, 0, "is empty", e);
 	while ((r = walker_next(&w, &c, e)) != 0) {
 		if (r > 0)
 			r = load_chunk(&w, &c, name, number, verify, s, e);
@@ -558,7 +562,7 @@ int segment_set_load(int session_fd, bool verify, struct segment_set *ret, struc
 	if (count)
 		qsort(numbers, count, sizeof(*numbers), by_number);
 	for (size_t i = 0; i < count; i++) {
-		r = load_segment(session_fd, numbers[i], verify, ret, e);
+		r = load_segment(session_fd, numbers[i], i + 1 == count, verify, ret, e);
 		if (r < 0)
 			return r;
 		ret->newest_file = numbers[i];

@@ -120,8 +120,7 @@ static void a_segment_cut_anywhere_gives_what_precedes_the_cut(void)
 			CHECK_EQ(set.entry_count, whole);
 			for (size_t i = 0; i < whole; i++)
 				CHECK(is_chunk(&set.entries[i], &r, i));
-			/* One that is empty had something once. */
-			CHECK_EQ(set.damage_count, n != r.at[whole] || n == 0);
+			CHECK_EQ(set.damage_count, n != r.at[whole]);
 			if (set.damage_count) {
 				CHECK_STR(set.damage[0].file, SEGMENT_DIR "/00000001.zst");
 				CHECK_EQ(set.damage[0].at, r.at[whole]);
@@ -132,6 +131,33 @@ static void a_segment_cut_anywhere_gives_what_precedes_the_cut(void)
 			segment_set_done(&set);
 		}
 	}
+	row_free(&r);
+	kit_folder_remove(&dir);
+}
+
+/* The newest was just begun; one before it had something once. */
+static void an_empty_segment_is_damage_unless_it_is_the_newest(void)
+{
+	struct kit_folder dir = spool_folder();
+	struct segment_set set;
+	struct row r;
+
+	make_segment(&r);
+	put_file(&dir, SEGMENT_DIR "/00000001.zst", r.file.s, r.file.len);
+	put_file(&dir, SEGMENT_DIR "/00000002.zst", "", 0);
+	CHECK_EQ(segment_set_load(dir.fd, false, &set, NULL), 0);
+	CHECK_EQ(set.entry_count, CHUNKS);
+	CHECK_EQ(set.damage_count, 0);
+	CHECK_EQ(set.newest_file, 2);
+	segment_set_done(&set);
+	put_file(&dir, SEGMENT_DIR "/00000001.zst", "", 0);
+	put_file(&dir, SEGMENT_DIR "/00000002.zst", r.file.s, r.file.len);
+	CHECK_EQ(segment_set_load(dir.fd, false, &set, NULL), 0);
+	CHECK_EQ(set.entry_count, CHUNKS);
+	CHECK_EQ(set.damage_count, 1);
+	CHECK_STR(set.damage[0].file, SEGMENT_DIR "/00000001.zst");
+	CHECK_STR(set.damage[0].why, "is empty");
+	segment_set_done(&set);
 	row_free(&r);
 	kit_folder_remove(&dir);
 }
@@ -625,6 +651,7 @@ static void all_open_chunks_together_have_a_limit(void)
 }
 
 TEST_MAIN(TEST(a_segment_cut_anywhere_gives_what_precedes_the_cut),
+	  TEST(an_empty_segment_is_damage_unless_it_is_the_newest),
 	  TEST(a_changed_byte_costs_no_more_than_it_must),
 	  TEST(a_tail_cut_anywhere_gives_what_precedes_the_cut),
 	  TEST(a_changed_byte_in_the_tail_costs_one_piece),
