@@ -56,6 +56,20 @@ void bundle_note_add(struct bundle *b, bool damage, const char *fmt, ...)
 	b->note_more--;
 }
 
+struct bundle_notes_mark bundle_notes_mark(const struct bundle *b)
+{
+	return (struct bundle_notes_mark){b->note_count, b->note_more, b->damaged};
+}
+
+/* Take back what was noted since. */
+void bundle_notes_back(struct bundle *b, struct bundle_notes_mark to)
+{
+	while (b->note_count > to.count)
+		free((char *)(uintptr_t)b->notes[--b->note_count].text);
+	b->note_more = to.more;
+	b->damaged = to.damaged;
+}
+
 size_t bundle_notes(const struct bundle *b, const struct bundle_note **ret)
 {
 	*ret = b->notes;

@@ -8,8 +8,9 @@
  *
  * Of a session that is being recorded the spool's tail is kept as it is at this moment, and only
  * then the segments are listed: what was in the tail and is sealed afterwards is in a segment as
- * well, so it is never in neither. Nothing is locked and nothing is written there. A segment that
- * the recorder takes for new chunks meanwhile shows when it is read (bundle_read.c).
+ * well, so it is never in neither. Nothing is locked and nothing is written there. A segment whose
+ * file the recorder takes for new chunks meanwhile is left out; when that happens later it shows as
+ * it is read (bundle_read.c).
  *
  * record/finish.c does the same for the recorder, by format/segment.c; not here, because that opens
  * files as it goes and trusts what root wrote.
@@ -55,6 +56,11 @@ bool bundle_is_top_file(const char *name)
 
 /* ---- opening ---- */
 
+static uint64_t written_ns(const struct stat *st)
+{
+	return (uint64_t)st->st_mtim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_mtim.tv_nsec;
+}
+
 static int open_one(struct bundle *b, int dir_fd, const char *name, const char *path, struct err *e)
 {
 	struct stat st;
@@ -79,7 +85,10 @@ static int open_one(struct bundle *b, int dir_fd, const char *name, const char *
 		(void)close(fd);
 		return err_errno(e, code, "cannot look at %s", path);
 	}
-	return bundle_add_file(b, path, fd, true, 0, (uint64_t)st.st_size, e);
+	code = bundle_add_file(b, path, fd, true, 0, (uint64_t)st.st_size, e);
+	if (code == 0)
+		b->files[b->file_count - 1].written_ns = written_ns(&st);
+	return code;
 }
 
 /* Names of a folder, in order. */
@@ -466,6 +475,35 @@ static unsigned int segment_number(const char *name)
 	return number;
 }
 
+/*
+ * Was the segment dropped since it was opened, and its file taken for newer chunks? All but the
+ * @newest were complete by then, and none is ever cut but for that.
+ */
+static bool was_dropped(const struct bundle_file *f, bool newest)
+{
+	struct stat now;
+
+	if (fstat(f->fd, &now) < 0 || (uint64_t)now.st_size < f->size)
+		return true;
+	return !newest && written_ns(&now) != f->written_ns;
+}
+
+/*
+ * One that is dropped while it is indexed is none: half of it, or what another segment should have,
+ * would look like a hole in the recording.
+ */
+static int index_segment(struct bundle *b, uint16_t file, bool newest, struct err *e)
+{
+	struct bundle_notes_mark mark = bundle_notes_mark(b);
+	int r = bundle_row_segment(b, file, newest, e);
+
+	if (r == 0 && b->is_folder && was_dropped(&b->files[file], newest)) {
+		bundle_drop_chunks(b, file);
+		bundle_notes_back(b, mark);
+	}
+	return r;
+}
+
 /* Files are in the order of their names, and so are segments, but not in a tar. */
 static int index_segments(struct bundle *b, struct err *e)
 {
@@ -478,7 +516,7 @@ static int index_segments(struct bundle *b, struct err *e)
 		unsigned int number = segment_number(b->files[i].name);
 
 		if (number)
-			r = bundle_row_segment(b, (uint16_t)i, number == newest, e);
+			r = index_segment(b, (uint16_t)i, number == newest, e);
 	}
 	return r;
 }

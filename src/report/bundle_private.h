@@ -60,6 +60,7 @@ struct bundle_file {
 	int fd;
 	bool owned;
 	uint64_t base, size;
+	uint64_t written_ns; /* of a folder: when it was written to last, at the opening */
 };
 
 /* Beside each struct bundle_member. */
@@ -128,6 +129,12 @@ struct bundle {
 	struct text made; /* of a session: heads of series, the second part of trace.dat */
 };
 
+/* How far the notes had come. */
+struct bundle_notes_mark {
+	size_t count, more;
+	bool damaged;
+};
+
 /* What a walk over chunk headers keeps of its own speed. */
 struct bundle_ahead {
 	unsigned int steps;
@@ -141,6 +148,8 @@ extern const uint8_t bundle_chunk_pattern[BUNDLE_CHUNK_PATTERN_BYTES];
 void bundle_ahead(struct bundle_ahead *a, const struct bundle *b, uint16_t file, uint64_t at);
 
 void bundle_note_add(struct bundle *b, bool damage, const char *fmt, ...) PRINTF(3, 4);
+struct bundle_notes_mark bundle_notes_mark(const struct bundle *b);
+void bundle_notes_back(struct bundle *b, struct bundle_notes_mark to);
 int bundle_add_file(struct bundle *b, const char *name, int fd, bool owned, uint64_t base,
 		    uint64_t size, struct err *e);
 ssize_t bundle_pread(const struct bundle *b, uint16_t file, void *buf, size_t n, uint64_t at);
@@ -177,6 +186,7 @@ int bundle_tar_index(struct bundle *b, struct err *e);
 int bundle_index_alone(struct bundle *b, const char *name, struct err *e);
 void bundle_load_manifest(struct bundle *b);
 void bundle_sort_lists(struct bundle *b);
+void bundle_drop_chunks(struct bundle *b, uint16_t file);
 void bundle_strip_files(struct bundle *b);
 int bundle_virtual(struct bundle *b, size_t member, uint16_t file, struct err *e);
 

@@ -165,6 +165,21 @@ int bundle_add_chunk(struct bundle *b, const struct chunk *c, enum chunk_form fo
 			  e);
 }
 
+/**
+ * bundle_drop_chunks() - take back the chunks of a file that was indexed last
+ */
+void bundle_drop_chunks(struct bundle *b, uint16_t file)
+{
+	for (size_t i = 0; i < b->stream_count; i++) {
+		struct bundle_stream_list *s = &b->lists[i];
+
+		for (; s->pub.count && s->chunks[s->pub.count - 1].file == file; s->pub.count--) {
+			b->chunk_raw_bytes -= s->chunks[s->pub.count - 1].raw_bytes;
+			b->chunk_count--;
+		}
+	}
+}
+
 static int by_sequence(const void *va, const void *vb)
 {
 	const struct bundle_chunk *a = va, *b = vb;

@@ -492,6 +492,33 @@ struct live {
 	size_t read_chunks, gone_chunks; /* so far */
 };
 
+/* A spool so small that segments are dropped all the time. */
+static struct live live_begin(void)
+{
+	struct live l = {.dir = kit_folder_make(), .buf = malloc(BUNDLE_CHUNK_MAX)};
+
+	kit_save_small(&l.dir);
+	if (!l.buf || bundle_reader_new(&l.reader, NULL) < 0 ||
+	    spool_open(&(struct spool_config){.session_fd = l.dir.fd,
+					      .limit_bytes = SPOOL_LIMIT_MIN,
+					      .lag_ns = NSEC_PER_SEC / 100,
+					      .memory_bytes = MIB,
+					      .streams = 1},
+		       &l.spool, NULL) < 0 ||
+	    spool_stream_add(l.spool, CHUNK_KMSG, 0, NULL, &l.log, NULL) < 0 ||
+	    spool_start(l.spool, NULL) < 0)
+		kit_die("spool");
+	return l;
+}
+
+static void live_end(struct live *l)
+{
+	spool_free(l->spool);
+	bundle_reader_free(l->reader);
+	free(l->buf);
+	kit_folder_remove(&l->dir);
+}
+
 static void live_feed(struct live *l)
 {
 	for (int i = 0; i < 20000; i++) {
@@ -543,19 +570,8 @@ static uint64_t live_look(struct live *l)
  */
 static void a_session_that_is_being_recorded_is_read(void)
 {
-	struct live l = {.dir = kit_folder_make(), .buf = malloc(BUNDLE_CHUNK_MAX)};
+	struct live l = live_begin();
 
-	kit_save_small(&l.dir);
-	CHECK(l.buf && bundle_reader_new(&l.reader, NULL) == 0);
-	CHECK_EQ(spool_open(&(struct spool_config){.session_fd = l.dir.fd,
-						   .limit_bytes = SPOOL_LIMIT_MIN,
-						   .lag_ns = NSEC_PER_SEC / 100,
-						   .memory_bytes = MIB,
-						   .streams = 1},
-			    &l.spool, NULL),
-		 0);
-	CHECK_EQ(spool_stream_add(l.spool, CHUNK_KMSG, 0, NULL, &l.log, NULL), 0);
-	CHECK_EQ(spool_start(l.spool, NULL), 0);
 	for (int round = 0; round < 60; round++) {
 		uint64_t durable;
 
@@ -570,10 +586,129 @@ static void a_session_that_is_being_recorded_is_read(void)
 	       l.gone_chunks);
 	CHECK(l.read_chunks > 400);
 	CHECK_EQ(spool_close(l.spool, NULL), 0);
-	spool_free(l.spool);
-	bundle_reader_free(l.reader);
-	free(l.buf);
-	kit_folder_remove(&l.dir);
+	live_end(&l);
+}
+
+/* What a small spool left: segments, and the bytes of two of them. */
+struct left {
+	struct live live;
+	char oldest[32], newest[32], next[32]; /* names; of @next there is no file */
+	struct text old, new;
+	uint32_t first; /* sequence of the first chunk behind the oldest segment */
+	int old_fd;
+};
+
+static struct left left_make(void)
+{
+	CLEANUP(segment_set_done) struct segment_set set = {0};
+	struct left f = {.live = live_begin()};
+	uint32_t from, to;
+
+	for (int i = 0; i < 100; i++)
+		live_feed(&f.live);
+	if (spool_close(f.live.spool, NULL) < 0 ||
+	    segment_set_load(f.live.dir.fd, false, &set, NULL) < 0 || set.damage_count ||
+	    !set.entry_count)
+		kit_die("spool");
+	from = set.entries[0].file;
+	to = set.newest_file;
+	for (size_t i = 0; i < set.entry_count && set.entries[i].file == from; i++)
+		f.first = (uint32_t)set.entries[i].chunk.sequence + 1;
+	/* The newest may be short: without it the one before is, which is full. */
+	(void)snprintf(f.next, sizeof(f.next), SEGMENT_NAME, to);
+	(void)snprintf(f.newest, sizeof(f.newest), SEGMENT_NAME, to - 1);
+	(void)snprintf(f.oldest, sizeof(f.oldest), SEGMENT_NAME, from);
+	f.old_fd = openat(f.live.dir.fd, f.oldest, O_RDWR | O_CLOEXEC);
+	if (from == 1 || to < from + 3 || unlinkat(f.live.dir.fd, f.next, 0) < 0 ||
+	    file_load_at(f.live.dir.fd, f.newest, 64 * MIB, &f.new, NULL) < 0 ||
+	    file_load_at(f.live.dir.fd, f.oldest, 64 * MIB, &f.old, NULL) < 0 || f.old_fd < 0)
+		kit_die("segments");
+	return f;
+}
+
+static void left_end(struct left *f)
+{
+	(void)close(f->old_fd);
+	text_free(&f->old);
+	text_free(&f->new);
+	live_end(&f->live);
+}
+
+/* Of @bytes, chunks in a row, where the last of them begins, and that before it. */
+static void last_chunks(const struct text *bytes, size_t ret[2])
+{
+	struct chunk c;
+
+	ret[0] = ret[1] = 0;
+	for (size_t at = 0;
+	     chunk_header_read((const uint8_t *)bytes->s + at, bytes->len - at, &c) == 0;
+	     at += CHUNK_HEADER_BYTES + c.frame_bytes) {
+		ret[1] = ret[0];
+		ret[0] = at;
+	}
+	CHECK(ret[1] > 0);
+}
+
+/* Index what was opened before: a row of chunks from @first on, and not a word of damage. */
+static void check_no_hole(struct bundle *b, uint32_t first)
+{
+	const struct bundle_stream *st;
+
+	CHECK_EQ(bundle_index(b, NULL), 0);
+	print_notes(b);
+	CHECK(!bundle_is_damaged(b));
+	st = bundle_stream(b, CHUNK_KMSG, 0);
+	CHECK(st && st->count && st->chunks[0].sequence == first);
+	for (size_t i = 1; st && i < st->count; i++)
+		CHECK_EQ(st->chunks[i].sequence, st->chunks[i - 1].sequence + 1);
+	bundle_free(b);
+}
+
+/* The recorder cuts the oldest segment while its headers are read. */
+static void a_segment_that_is_dropped_meanwhile_makes_no_hole(void)
+{
+	struct left f = left_make();
+	struct bundle *b;
+	size_t last[2];
+
+	last_chunks(&f.old, last);
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_EQ(bundle_open_files(f.live.dir.path, &b, NULL), 0);
+		/* Between two chunks, and within one. */
+		CHECK_EQ(ftruncate(f.old_fd, (off_t)(last[0] - i)), 0);
+		check_no_hole(b, f.first);
+		CHECK_EQ(ftruncate(f.old_fd, 0), 0);
+		CHECK_EQ(pwrite(f.old_fd, f.old.s, f.old.len, 0), (ssize_t)f.old.len);
+	}
+	left_end(&f);
+}
+
+/*
+ * ... and has begun the next one in its file: with a chunk that is preceded by one that the newest
+ * got after it was opened.
+ */
+static void nor_does_its_file_when_it_is_the_next_one(void)
+{
+	struct left f = left_make();
+	struct bundle *b;
+	size_t last[2], n;
+	int fd;
+
+	last_chunks(&f.new, last);
+	n = f.new.len - last[0];
+	fd = openat(f.live.dir.fd, f.newest, O_RDWR | O_CLOEXEC);
+	CHECK(fd >= 0 && ftruncate(fd, (off_t)last[1]) == 0);
+	/* So long that nothing is missing at its old end. */
+	CHECK_EQ(ftruncate(f.old_fd, (off_t)n), 0);
+	CHECK_EQ(bundle_open_files(f.live.dir.path, &b, NULL), 0);
+	CHECK_EQ(pwrite(fd, f.new.s + last[1], last[0] - last[1], (off_t)last[1]),
+		 (ssize_t)(last[0] - last[1]));
+	CHECK_EQ(ftruncate(f.old_fd, 0), 0);
+	CHECK_EQ(renameat(f.live.dir.fd, f.oldest, f.live.dir.fd, f.next), 0);
+	CHECK_EQ(pwrite(f.old_fd, f.new.s + last[0], n, 0), (ssize_t)n);
+	check_no_hole(b, f.first);
+	(void)close(fd);
+	left_end(&f);
 }
 
 /* ---- streams ---- */
@@ -699,6 +834,8 @@ int main(void)
 		TEST(a_session_in_a_tar_is_read),
 		TEST(behind_damage_in_the_tail_it_goes_on),
 		TEST(a_session_that_is_being_recorded_is_read),
+		TEST(a_segment_that_is_dropped_meanwhile_makes_no_hole),
+		TEST(nor_does_its_file_when_it_is_the_next_one),
 		TEST(chunks_hold_whole_records_of_their_times),
 		TEST(so_do_the_chunks_made_for_a_folder),
 		TEST(a_window_is_found_by_bisection_as_by_looking),
