@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a recording amounts to: how long each source reaches, what was lost, why it ended; as JSON
- * for programs and as a page for people.
+ * What a recording amounts to: how long each source reaches, what was lost, why it ended.
  *
- * Called by finish.c. It reads what folder.c and format/segment.c have loaded and writes texts; it
- * touches no file. scoutfs-trace-bundle(5) describes manifest.json for those who read it.
+ * Called by finish.c. It reads what folder.c and format/segment.c have loaded and touches no file.
+ * manifest_json.c writes it for programs, manifest_summary.c for people.
  */
 #include "manifest.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
-
-#define MANIFEST_VERSION 1
 
 static const struct {
 	const char *name;
@@ -446,7 +443,8 @@ static void take_offset(struct manifest *m)
 		mono = json_get_u64(facts, "created_monotonic_ns", 0);
 	}
 	m->real_known = anchor || (real && mono);
-	/* Modulo 2^64, here and in real_of(): a damaged anchor gives a wrong time and no more. */
+	/* Modulo 2^64, here and in manifest_real_ns(): a damaged anchor gives a wrong time and no
+	 * more. */
 	if (m->real_known)
 		m->real_offset_ns = (int64_t)(real - mono);
 }
@@ -598,45 +596,16 @@ int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, st
 	return 0;
 }
 
-/* ---- manifest.json ---- */
+/* ---- what both texts need ---- */
 
-/* 0 stays 0: a time that is not known is not known on any clock. */
-static uint64_t real_of(const struct manifest *m, uint64_t mono_ns)
+/**
+ * manifest_real_ns() - a moment of CLOCK_MONOTONIC on CLOCK_REALTIME
+ *
+ * 0 stays 0: a time that is not known is not known on any clock.
+ */
+uint64_t manifest_real_ns(const struct manifest *m, uint64_t mono_ns)
 {
 	return mono_ns && m->real_known ? mono_ns + (uint64_t)m->real_offset_ns : 0;
-}
-
-static void copy(struct json_writer *w, const char *key, const struct json_value *v)
-{
-	json_key(w, key);
-	if (v)
-		json_copy(w, v);
-	else
-		json_null(w);
-}
-
-static void copy_fact(struct json_writer *w, const struct manifest *m, const char *key)
-{
-	copy(w, key, json_get(folder_facts(m->folder), key));
-}
-
-static void write_stop(struct json_writer *w, const struct manifest *m)
-{
-	const struct json_value *stop = folder_last(m->folder, "stop");
-
-	json_key(w, "stop");
-	if (stop) {
-		json_copy(w, stop);
-		return;
-	}
-	json_object(w);
-	json_kv_str(w, "reason", "died");
-	json_kv_str(w, "trigger", NULL);
-	json_kv_str(w, "role", NULL);
-	json_kv_str(w, "text", "the recorder or its host ended without finishing");
-	json_kv_u64(w, "monotonic_ns", m->newest_ns);
-	json_kv_u64(w, "realtime_ns", real_of(m, m->newest_ns));
-	json_object_end(w);
 }
 
 static int by_time(const void *va, const void *vb)
@@ -647,11 +616,14 @@ static int by_time(const void *va, const void *vb)
 	return a < b ? -1 : a > b;
 }
 
-/*
- * The suspects by the time of what they saw: an event and a line of the same moment reach the
- * recorder by different ways. Owned by the caller; NULL when there are none (or no memory).
+/**
+ * manifest_suspects() - the suspects by the time of what they saw
+ *
+ * An event and a line of the same moment reach the recorder by different ways.
+ *
+ * Return: a list, the caller's to free; NULL when there are none (or no memory).
  */
-static const struct json_value **suspects_of(const struct manifest *m, size_t *ret_count)
+const struct json_value **manifest_suspects(const struct manifest *m, size_t *ret_count)
 {
 	const struct json_value *v, **list;
 	size_t line = 0, count = 0;
@@ -668,425 +640,8 @@ static const struct json_value **suspects_of(const struct manifest *m, size_t *r
 	return list;
 }
 
-static void write_suspects(struct json_writer *w, const struct manifest *m)
-{
-	CLEANUP(freep) const struct json_value **list = NULL;
-	size_t count;
-
-	list = suspects_of(m, &count);
-	json_key(w, "suspects");
-	json_array(w);
-	for (size_t i = 0; i < count; i++)
-		json_copy(w, list[i]);
-	json_array_end(w);
-}
-
-static void write_all(struct json_writer *w, const struct manifest *m, const char *key,
-		      const char *kind)
-{
-	const struct json_value *v;
-	size_t line = 0;
-
-	json_key(w, key);
-	json_array(w);
-	while ((v = folder_next(m->folder, kind, &line)))
-		json_copy(w, v);
-	json_array_end(w);
-}
-
-static void write_gaps(struct json_writer *w, const struct manifest *m, const struct holding *h)
-{
-	json_key(w, "gaps");
-	json_array(w);
-	for (size_t i = 0; i < h->gap_count; i++) {
-		const struct gap *g = &h->gaps[i];
-
-		json_object(w);
-		json_kv_str(w, "kind", g->kind);
-		if (h->stream == CHUNK_RING)
-			json_kv_u64(w, "cpu", g->id);
-		json_kv_u64(w, "from_monotonic_ns", g->from_ns);
-		json_kv_u64(w, "to_monotonic_ns", g->to_ns);
-		json_kv_u64(w, "from_realtime_ns", real_of(m, g->from_ns));
-		json_kv_u64(w, "to_realtime_ns", real_of(m, g->to_ns));
-		if (g->uncounted && !g->count)
-			json_kv_str(w, "count", NULL);
-		else
-			json_kv_u64(w, "count", g->count);
-		json_kv_bool(w, "count_is_lower_bound", g->uncounted);
-		json_kv_str(w, "reason", g->reason);
-		json_object_end(w);
-	}
-	json_array_end(w);
-}
-
 /** manifest_member() - the file that a source makes; of a series that has nothing none: NULL */
 const char *manifest_member(const struct holding *h)
 {
 	return h->stream == CHUNK_SERIES && !h->records ? NULL : h->member;
-}
-
-static void write_holding(struct json_writer *w, const struct manifest *m, const struct holding *h)
-{
-	json_object(w);
-	json_kv_str(w, "name", h->name);
-	json_kv_str(w, "status", h->status);
-	json_kv_str(w, "why", h->why);
-	json_kv_str(w, "member", manifest_member(h));
-	json_kv_u64(w, "records", h->records);
-	if (m->died || !h->stream)
-		json_kv_str(w, "recorded", NULL);
-	else
-		json_kv_u64(w, "recorded", h->recorded);
-	json_kv_u64(w, "lost", h->lost);
-	json_kv_bool(w, "lost_is_lower_bound", h->lost_uncounted);
-	json_kv_u64(w, "first_monotonic_ns", h->first_ns);
-	json_kv_u64(w, "last_monotonic_ns", h->last_ns);
-	write_gaps(w, m, h);
-	if (h->facts && h->facts->child)
-		copy(w, "facts", h->facts);
-	json_object_end(w);
-}
-
-static void write_members(struct json_writer *w, const struct manifest *m)
-{
-	json_key(w, "members");
-	json_array(w);
-	for (size_t i = 0; i < m->member_count; i++) {
-		json_object(w);
-		json_kv_str(w, "path", m->members[i].path);
-		json_kv_u64(w, "bytes", m->members[i].bytes);
-		json_object_end(w);
-	}
-	json_array_end(w);
-}
-
-/**
- * manifest_write_json() - manifest.json
- * @m:   surveyed, with all members added (but manifest.json itself)
- * @out: the text is added
- */
-void manifest_write_json(const struct manifest *m, struct text *out)
-{
-	static const char *const facts[] = {"tool_version",
-					    "host",
-					    "kernel",
-					    "kernel_build",
-					    "machine",
-					    "scoutfs_version",
-					    "boot_id",
-					    "server",
-					    "command_line",
-					    "configuration",
-					    "created_realtime_ns",
-					    "created_monotonic_ns",
-					    "budgets",
-					    "triggers"};
-	struct json_writer w;
-
-	json_begin(&w, out, true);
-	json_object(&w);
-	json_kv_str(&w, "format", "scoutfs-trace-bundle");
-	json_kv_u64(&w, "version", MANIFEST_VERSION);
-	json_kv_bool(&w, "complete", m->complete);
-	json_kv_bool(&w, "died", m->died);
-	write_stop(&w, m);
-	write_suspects(&w, m);
-	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
-		copy_fact(&w, m, facts[i]);
-	json_key(&w, "sources");
-	json_array(&w);
-	for (size_t i = 0; i < m->holding_count; i++)
-		write_holding(&w, m, &m->holdings[i]);
-	json_array_end(&w);
-	json_key(&w, "clocks");
-	json_object(&w);
-	json_kv_str(&w, "reference", "CLOCK_MONOTONIC");
-	write_all(&w, m, "anchors", "anchor");
-	write_all(&w, m, "local_clock", "local_clock");
-	json_object_end(&w);
-	copy(&w, "command", folder_last(m->folder, "command"));
-	copy(&w, "totals", folder_last(m->folder, "totals"));
-	copy(&w, "timings", folder_last(m->folder, "timings"));
-	json_kv_u64(&w, "journal_lines_unreadable", m->folder->journal_bad);
-	write_members(&w, m);
-	json_object_end(&w);
-	text_str(out, "\n");
-}
-
-/* ---- summary.txt ---- */
-
-static void summarise_end(const struct manifest *m, struct text *out)
-{
-	const struct json_value *stop = folder_last(m->folder, "stop");
-	const char *trigger = json_get_str(stop, "trigger", NULL);
-	char when[40];
-
-	if (!stop) {
-		text_printf(
-			out,
-			"The recorder ended without finishing (killed, or its host went down).\n"
-			"This bundle was recovered from what it had made durable.\n\n");
-		return;
-	}
-	text_printf(out, "Ended by   %s%s%s\n", json_get_str(stop, "reason", "?"),
-		    trigger ? " " : "", trigger ? trigger : "");
-	text_printf(out, "At         %s (UTC)\n",
-		    format_utc(json_get_u64(stop, "realtime_ns", 0), when, sizeof(when)));
-	text_printf(out, "Saw        %s\n\n", json_get_str(stop, "text", ""));
-}
-
-static void summarise_command(const struct manifest *m, struct text *out)
-{
-	const struct json_value *c = folder_last(m->folder, "command");
-	char wall[40], user[40], kernel[40], memory[40];
-	uint64_t number;
-
-	if (!c)
-		return;
-	if (!json_get_bool(c, "ended", false)) {
-		text_str(out, "Command    had not ended when the recording did\n\n");
-		return;
-	}
-	number = json_get_u64(c, "signal", 0);
-	text_printf(out,
-		    "Command    %s %" PRIu64
-		    " after %s; CPU time %s user, %s system; memory at most %s\n\n",
-		    number ? "ended by signal" : "exit status",
-		    number ? number : json_get_u64(c, "exit_status", 0),
-		    format_duration(json_get_u64(c, "wall_ns", 0), wall, sizeof(wall)),
-		    format_duration(json_get_u64(c, "user_ns", 0), user, sizeof(user)),
-		    format_duration(json_get_u64(c, "system_ns", 0), kernel, sizeof(kernel)),
-		    format_bytes(json_get_u64(c, "max_rss_bytes", 0), memory, sizeof(memory)));
-}
-
-static void summarise_suspects(const struct manifest *m, struct text *out)
-{
-	CLEANUP(freep) const struct json_value **list = NULL;
-	size_t count;
-	char when[40];
-
-	list = suspects_of(m, &count);
-	if (count)
-		text_str(out, "Suspects on the way there (UTC):\n");
-	for (size_t i = 0; i < min_of(count, (size_t)50); i++)
-		text_printf(out, "  %s  %-20s %.160s\n",
-			    format_utc(json_get_u64(list[i], "realtime_ns", 0), when, sizeof(when)),
-			    json_get_str(list[i], "trigger", "?"),
-			    json_get_str(list[i], "text", ""));
-	if (count > 50)
-		text_printf(out, "  and %zu more, in manifest.json\n", count - 50);
-	if (count)
-		text_str(out, "\n");
-}
-
-static const char *format_when(const struct manifest *m, uint64_t mono_ns, char *buf, size_t size)
-{
-	if (!real_of(m, mono_ns))
-		return "an unknown time";
-	return format_utc(real_of(m, mono_ns), buf, size);
-}
-
-/* All series in a line, and those that are not as they should be. */
-static void summarise_series(const struct manifest *m, struct text *out)
-{
-	uint64_t count = 0, samples = 0, first = UINT64_MAX, last = 0;
-	char from[40], to[40], length[40];
-
-	for (size_t i = 0; i < m->holding_count; i++) {
-		const struct holding *h = &m->holdings[i];
-
-		if (h->stream != CHUNK_SERIES || !h->records)
-			continue;
-		count++;
-		samples += h->records;
-		first = min_of(first, h->first_ns);
-		last = max_of(last, h->last_ns);
-	}
-	if (count)
-		text_printf(out,
-			    "  %-13s %s to %s  %s, %" PRIu64 " samples of %" PRIu64 " series\n",
-			    SERIES_FOLDER, format_when(m, first, from, sizeof(from)),
-			    format_when(m, last, to, sizeof(to)),
-			    format_duration(last - first, length, sizeof(length)), samples, count);
-	for (size_t i = 0; i < m->holding_count; i++) {
-		const struct holding *h = &m->holdings[i];
-
-		if (h->stream == CHUNK_SERIES && strcmp(h->status, "ok") != 0)
-			text_printf(out, "  %-13s %s: %s: %s\n", "", h->name, h->status, h->why);
-	}
-}
-
-static void summarise_holdings(const struct manifest *m, struct text *out)
-{
-	char from[40], to[40], length[40];
-
-	text_str(out, "What each source covers (UTC):\n");
-	for (size_t i = 0; i < m->holding_count; i++) {
-		const struct holding *h = &m->holdings[i];
-
-		if (!h->stream || h->stream == CHUNK_SERIES)
-			continue;
-		if (!h->records) {
-			text_printf(out, "  %-13s %s\n", h->member ? h->member : h->name,
-				    h->member ? "nothing recorded" : "cannot be read");
-		} else {
-			text_printf(
-				out, "  %-13s %s to %s  %s, %" PRIu64 " records\n", h->member,
-				format_when(m, h->first_ns, from, sizeof(from)),
-				format_when(m, h->last_ns, to, sizeof(to)),
-				format_duration(h->last_ns - h->first_ns, length, sizeof(length)),
-				h->records);
-		}
-		if (strcmp(h->status, "ok") != 0)
-			text_printf(out, "  %-13s %s: %s\n", "", h->status, h->why);
-	}
-	summarise_series(m, out);
-	text_str(out, "\n");
-}
-
-static void summarise_gap(const struct manifest *m, const struct holding *h, const struct gap *g,
-			  struct text *out)
-{
-	char from[40], to[40], cpu[24] = "", count[40] = "an unknown number of";
-
-	if (h->stream == CHUNK_RING && !strcmp(g->kind, "fault"))
-		(void)snprintf(cpu, sizeof(cpu), " cpu %u", g->id);
-	if (g->count)
-		(void)snprintf(count, sizeof(count), "%s%" PRIu64, g->uncounted ? "at least " : "",
-			       g->count);
-	if (!strcmp(g->kind, "outage") && !g->count)
-		(void)snprintf(count, sizeof(count), "no");
-	text_printf(out, "  %s%s: %s %s, ", h->name, cpu, count,
-		    h->stream == CHUNK_SERIES ? "samples not taken or not whole" : "records");
-	if (!real_of(m, g->to_ns))
-		text_str(out, "at an unknown time");
-	else if (!real_of(m, g->from_ns))
-		text_printf(out, "until %s", format_utc(real_of(m, g->to_ns), to, sizeof(to)));
-	else
-		text_printf(out, "%s to %s", format_utc(real_of(m, g->from_ns), from, sizeof(from)),
-			    format_utc(real_of(m, g->to_ns), to, sizeof(to)));
-	text_printf(out, ": %s\n", g->reason);
-}
-
-static void summarise_losses(const struct manifest *m, struct text *out)
-{
-	size_t said = 0;
-
-	text_str(out, "What was lost:\n");
-	for (size_t i = 0; i < m->holding_count; i++) {
-		const struct holding *h = &m->holdings[i];
-
-		for (size_t k = 0; k < h->gap_count; k++) {
-			if (!h->stream && !strcmp(h->gaps[k].kind, "retention"))
-				continue; /* told by the sources it was dropped from */
-			if (said++ < 50)
-				summarise_gap(m, h, &h->gaps[k], out);
-		}
-	}
-	if (m->died)
-		text_str(out, "  up to a second before the end: it had not reached the disk yet\n");
-	if (!said && !m->died)
-		text_str(out, "  nothing\n");
-	if (said > 50)
-		text_printf(out, "  and %zu more, in manifest.json\n", said - 50);
-	text_str(out, "\n");
-}
-
-static void summarise_members(const struct manifest *m, struct text *out)
-{
-	uint64_t context_bytes = 0, series_bytes = 0;
-	char bytes[40];
-
-	text_str(out, "How to open it:\n");
-	text_printf(out, "  unpack         tar --zstd -xf %s\n", m->bundle_name);
-	text_str(out,
-		 "  trace.dat      trace-cmd report -i trace.dat | less     (or kernelshark "
-		 "trace.dat)\n"
-		 "  packets.pcap   tcpdump -r packets.pcap | less           (or wireshark "
-		 "packets.pcap)\n"
-		 "  kernel.log     less kernel.log\n"
-		 "  clocks.csv     how the clocks lay to each other, each second\n"
-		 "  series/        counters at intervals, as the kernel wrote them\n"
-		 "  manifest.json  all of the above for programs; see scoutfs-trace-bundle(5)\n\n");
-	text_str(out, "Members:\n");
-	for (size_t i = 0; i < m->member_count; i++) {
-		if (str_starts(m->members[i].path, "context/"))
-			context_bytes += m->members[i].bytes;
-		else if (str_starts(m->members[i].path, SERIES_FOLDER))
-			series_bytes += m->members[i].bytes;
-		else if (strcmp(m->members[i].path, "summary.txt") != 0)
-			text_printf(out, "  %-14s %s\n", m->members[i].path,
-				    format_bytes(m->members[i].bytes, bytes, sizeof(bytes)));
-	}
-	if (series_bytes)
-		text_printf(out, "  %-14s %s\n", SERIES_FOLDER,
-			    format_bytes(series_bytes, bytes, sizeof(bytes)));
-	text_printf(out, "  %-14s %s: the host at the start and at the end; see context/*/INDEX\n",
-		    "context/", format_bytes(context_bytes, bytes, sizeof(bytes)));
-}
-
-static void summarise_host(const struct manifest *m, struct text *out)
-{
-	const struct json_value *facts = folder_facts(m->folder);
-
-	text_printf(out, "scoutfs-trace %s on %s\n\n", json_get_str(facts, "tool_version", "?"),
-		    json_get_str(facts, "host", "?"));
-	text_printf(out, "Server     %s\n", json_get_str(facts, "server", "?"));
-	text_printf(out, "Kernel     %s %s\n", json_get_str(facts, "kernel", "?"),
-		    json_get_str(facts, "machine", "?"));
-	text_printf(out, "scoutfs    %s\n",
-		    json_get_str(facts, "scoutfs_version", "version unknown"));
-	text_printf(out, "Complete   %s\n", m->complete ? "yes" : "no: see what was lost, below");
-}
-
-/**
- * manifest_write_summary() - summary.txt: the same for a person
- *
- * Log lines that fired a trigger are in it, and anybody may have written those: nothing in it can
- * move a terminal's cursor.
- */
-void manifest_write_summary(const struct manifest *m, struct text *out)
-{
-	CLEANUP(text_free) struct text page = {0};
-
-	summarise_host(m, &page);
-	summarise_end(m, &page);
-	summarise_command(m, &page);
-	summarise_suspects(m, &page);
-	summarise_holdings(m, &page);
-	summarise_losses(m, &page);
-	summarise_members(m, &page);
-	text_add_clean(out, text_c(&page), page.len, true);
-	out->failed |= !text_ok(&page);
-}
-
-/**
- * manifest_write_result() - the object for --json: where the bundle is, why it ended, what was lost
- */
-void manifest_write_result(const struct manifest *m, const char *bundle_path, struct text *out)
-{
-	struct json_writer w;
-
-	json_begin(&w, out, false);
-	json_object(&w);
-	json_kv_str(&w, "bundle", bundle_path);
-	json_kv_bool(&w, "complete", m->complete);
-	write_stop(&w, m);
-	copy(&w, "command", folder_last(m->folder, "command"));
-	json_key(&w, "losses");
-	json_array(&w);
-	for (size_t i = 0; i < m->holding_count; i++) {
-		const struct holding *h = &m->holdings[i];
-
-		if (!h->lost && !h->lost_uncounted)
-			continue;
-		json_object(&w);
-		json_kv_str(&w, "source", h->name);
-		json_kv_u64(&w, "count", h->lost);
-		json_kv_bool(&w, "count_is_lower_bound", h->lost_uncounted);
-		json_object_end(&w);
-	}
-	json_array_end(&w);
-	json_object_end(&w);
 }

@@ -69,6 +69,8 @@ int manifest_damage(struct manifest *m, const char *source, struct err *e, const
 	PRINTF(4, 5);
 void manifest_degrade(struct manifest *m, const char *source, const char *why);
 void manifest_done(struct manifest *m);
+uint64_t manifest_real_ns(const struct manifest *m, uint64_t mono_ns);
+const struct json_value **manifest_suspects(const struct manifest *m, size_t *ret_count);
 int manifest_add_member(struct manifest *m, const char *path, uint64_t bytes, struct err *e);
 void manifest_write_json(const struct manifest *m, struct text *out);
 void manifest_write_summary(const struct manifest *m, struct text *out);
