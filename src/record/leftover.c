@@ -144,31 +144,6 @@ static int open_streams(struct drain *d, const struct instance *i, struct err *e
 	return r;
 }
 
-static void journal_drained(struct drain *d)
-{
-	struct text line = {0}, stats = {0};
-	struct json_writer w;
-
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "cpu_stats");
-	json_array(&w);
-	for (uint32_t cpu = 0; cpu < d->rings.cpu_count; cpu++) {
-		text_reset(&stats);
-		if (d->rings.cpus[cpu].stats_fd < 0 || rings_stats_text(&d->rings, cpu, &stats) < 0)
-			json_null(&w);
-		else
-			json_str(&w, text_c(&stats));
-	}
-	json_array_end(&w);
-	json_object_end(&w);
-	text_str(&line, "\n");
-	if (d->rings.cpu_count && text_ok(&line))
-		spool_journal(d->spool, line.s, line.len);
-	text_free(&line);
-	text_free(&stats);
-}
-
 /* One CPU's losses as the dead recorder's ledger has them, since @since_ns. */
 static uint64_t ledger_has(const struct drain *d, uint32_t cpu, uint64_t since_ns,
 			   uint64_t *ret_to_ns)
@@ -259,7 +234,7 @@ static int drain_into(struct drain *d, int session_fd, const struct instance *i,
 		(void)rings_pass(&d->rings, 0, &failed);
 		FAILPOINT("recover-drained");
 		rings_settle(&d->rings, clock_mono_ns());
-		journal_drained(d);
+		rings_journal_stats(&d->rings);
 		loss_flush(d->loss, d->spool);
 	}
 	return spool_close(d->spool, e);

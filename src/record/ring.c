@@ -26,6 +26,8 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 
+#include "journal.h"
+
 #define OTHER_FDS 256 /* the spool, the watch, packets, clients, commands: some 60 at most */
 
 /* Lists such as "0-3,8-11" (Documentation/admin-guide/cputopology.rst): the last number tells. */
@@ -67,26 +69,8 @@ uint64_t ring_bytes_each(uint64_t budget_bytes)
 	return max_of(each, RING_MIN_BYTES);
 }
 
-/* "overrun: 12\ncommit overrun: 0\n...dropped events: 0\n": everything the kernel did not keep. */
-static uint64_t lost_by_kernel(struct rings *r, uint32_t cpu)
-{
-	static const char *const fields[] = {
-		"\noverrun: ", "\ncommit overrun: ", "\ndropped events: "};
-	struct text stats = {0};
-	uint64_t sum = 0;
-
-	if (rings_stats_text(r, cpu, &stats) == 0)
-		for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-			const char *at = strstr(text_c(&stats), fields[i]);
-
-			if (at)
-				sum += strtoull(at + strlen(fields[i]), NULL, 10);
-		}
-	text_free(&stats);
-	return sum;
-}
-
-int rings_stats_text(struct rings *r, uint32_t cpu, struct text *ret)
+/* Text of cpuN/stats. */
+static int stats_text(struct rings *r, uint32_t cpu, struct text *ret)
 {
 	char buf[1024];
 	ssize_t n = file_pread_all(r->cpus[cpu].stats_fd, buf, sizeof(buf), 0);
@@ -95,6 +79,25 @@ int rings_stats_text(struct rings *r, uint32_t cpu, struct text *ret)
 		return (int)n;
 	text_add(ret, buf, (size_t)n);
 	return text_ok(ret) ? 0 : -ENOMEM;
+}
+
+/* "overrun: 12\ncommit overrun: 0\n...dropped events: 0\n": everything the kernel did not keep. */
+static uint64_t lost_by_kernel(struct rings *r, uint32_t cpu)
+{
+	static const char *const fields[] = {
+		"\noverrun: ", "\ncommit overrun: ", "\ndropped events: "};
+	struct text stats = {0};
+	uint64_t sum = 0;
+
+	if (stats_text(r, cpu, &stats) == 0)
+		for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+			const char *at = strstr(text_c(&stats), fields[i]);
+
+			if (at)
+				sum += strtoull(at + strlen(fields[i]), NULL, 10);
+		}
+	text_free(&stats);
+	return sum;
 }
 
 static int open_cpu(struct rings *r, const struct instance *i, uint32_t cpu, struct err *e)
@@ -308,4 +311,30 @@ void rings_settle(struct rings *r, uint64_t now_ns)
 				  total - c->overrun_noted, RING_OVERRUN);
 		c->overrun_noted = max_of(total, c->overrun_noted);
 	}
+}
+
+/**
+ * rings_journal_stats() - cpuN/stats of each CPU, as the kernel tells it, into the journal
+ *
+ * Nothing, where no ring was opened.
+ */
+void rings_journal_stats(struct rings *r)
+{
+	CLEANUP(text_free) struct text stats = {0};
+	struct journal_line line;
+	struct json_writer *w;
+
+	if (!r->cpu_count)
+		return;
+	w = journal_begin(&line, "cpu_stats");
+	json_array(w);
+	for (uint32_t cpu = 0; cpu < r->cpu_count; cpu++) {
+		text_reset(&stats);
+		if (r->cpus[cpu].stats_fd < 0 || stats_text(r, cpu, &stats) < 0)
+			json_null(w);
+		else
+			json_str(w, text_c(&stats));
+	}
+	json_array_end(w);
+	journal_end(&line, r->spool);
 }

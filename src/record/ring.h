@@ -51,8 +51,8 @@ bool rings_pass(struct rings *r, uint64_t busy_bytes, bool *ret_failed);
 void rings_settle(struct rings *r, uint64_t now_ns);
 /* The kernel emptied the rings (a module was unloaded): its counters begin again. */
 void rings_were_reset(struct rings *r);
-/* Text of cpuN/stats. */
-int rings_stats_text(struct rings *r, uint32_t cpu, struct text *ret);
+/* cpuN/stats of each CPU, as the kernel tells it, into the journal. */
+void rings_journal_stats(struct rings *r);
 /* How many CPUs the kernel may ever have (greatest possible number and one). */
 uint32_t cpus_possible(void);
 uint32_t cpus_online(void);

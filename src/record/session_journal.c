@@ -13,15 +13,8 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
-#include "base/json.h"
 
-static void journal(struct session *s, struct text *line)
-{
-	text_str(line, "\n");
-	if (text_ok(line))
-		spool_journal(s->spool, line->s, line->len);
-	text_free(line);
-}
+#include "journal.h"
 
 static void write_verdict(struct session *s, struct json_writer *w, const struct verdict *v)
 {
@@ -34,19 +27,16 @@ static void write_verdict(struct session *s, struct json_writer *w, const struct
 
 void session_journal_verdict(struct session *s, const char *kind, const struct verdict *v)
 {
-	struct text line = {0};
-	struct json_writer w;
+	struct journal_line line;
+	struct json_writer *w;
 
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, kind);
-	json_object(&w);
+	w = journal_begin(&line, kind);
+	json_object(w);
 	if (!strcmp(kind, "stop"))
-		json_kv_str(&w, "reason", s->reason ? s->reason : "trigger");
-	write_verdict(s, &w, v);
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
+		json_kv_str(w, "reason", s->reason ? s->reason : "trigger");
+	write_verdict(s, w, v);
+	json_object_end(w);
+	journal_end(&line, s->spool);
 }
 
 /* Where each value came from: what is not set has none. */
@@ -151,28 +141,25 @@ void session_write_facts(struct session *s, struct text *out)
 
 void session_journal_totals(struct session *s)
 {
-	struct text line = {0};
-	struct json_writer w;
+	struct journal_line line;
+	struct json_writer *w;
 
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "totals");
-	json_object(&w);
+	w = journal_begin(&line, "totals");
+	json_object(w);
 	for (size_t i = 0; i < s->source_count; i++)
-		json_kv_u64(&w, s->sources[i].ops->name, atomic_load(&s->sources[i].records));
-	json_kv_u64(&w, "heartbeats", atomic_load(&s->stats.heartbeats));
-	json_kv_u64(&w, "suspects", s->suspects);
-	json_kv_u64(&w, "newest_packet_monotonic_ns", atomic_load(&s->stats.newest_packet_ns));
-	json_object_end(&w);
+		json_kv_u64(w, s->sources[i].ops->name, atomic_load(&s->sources[i].records));
+	json_kv_u64(w, "heartbeats", atomic_load(&s->stats.heartbeats));
+	json_kv_u64(w, "suspects", s->suspects);
+	json_kv_u64(w, "newest_packet_monotonic_ns", atomic_load(&s->stats.newest_packet_ns));
+	json_object_end(w);
 	/* Of parts that have a row of their own: an entry beside the totals. */
-	json_key(&w, "parts");
-	json_object(&w);
+	json_key(w, "parts");
+	json_object(w);
 	for (size_t i = 0; i < s->source_count; i++)
 		if (s->sources[i].ops->totals)
-			s->sources[i].ops->totals(&s->sources[i], &w);
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
+			s->sources[i].ops->totals(&s->sources[i], w);
+	json_object_end(w);
+	journal_end(&line, s->spool);
 }
 
 static uint64_t timeval_ns(const struct timeval *t)
@@ -191,41 +178,35 @@ static void write_usage(const struct session *s, struct json_writer *w)
 
 void session_journal_command(struct session *s)
 {
-	struct text line = {0};
-	struct json_writer w;
+	struct journal_line line;
+	struct json_writer *w;
 
 	if (!s->config->command)
 		return;
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "command");
-	json_object(&w);
-	json_kv_bool(&w, "ended", s->command_pid == 0);
+	w = journal_begin(&line, "command");
+	json_object(w);
+	json_kv_bool(w, "ended", s->command_pid == 0);
 	if (s->command_pid == 0 && WIFEXITED(s->command_status))
-		json_kv_i64(&w, "exit_status", WEXITSTATUS(s->command_status));
+		json_kv_i64(w, "exit_status", WEXITSTATUS(s->command_status));
 	if (s->command_pid == 0 && WIFSIGNALED(s->command_status))
-		json_kv_i64(&w, "signal", WTERMSIG(s->command_status));
-	json_kv_u64(&w, "started_monotonic_ns", s->command_started_ns);
+		json_kv_i64(w, "signal", WTERMSIG(s->command_status));
+	json_kv_u64(w, "started_monotonic_ns", s->command_started_ns);
 	if (s->command_pid == 0)
-		write_usage(s, &w);
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
+		write_usage(s, w);
+	json_object_end(w);
+	journal_end(&line, s->spool);
 }
 
 void session_journal_timings(struct session *s)
 {
-	struct text line = {0};
-	struct json_writer w;
+	struct journal_line line;
+	struct json_writer *w;
 
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "timings");
-	json_object(&w);
-	json_kv_u64(&w, "freeze_begun_monotonic_ns", s->freeze_begun_ns);
-	json_kv_u64(&w, "frozen_monotonic_ns", s->frozen_ns);
-	json_kv_u64(&w, "durable_monotonic_ns", s->durable_ns);
-	json_object_end(&w);
-	json_object_end(&w);
-	journal(s, &line);
+	w = journal_begin(&line, "timings");
+	json_object(w);
+	json_kv_u64(w, "freeze_begun_monotonic_ns", s->freeze_begun_ns);
+	json_kv_u64(w, "frozen_monotonic_ns", s->frozen_ns);
+	json_kv_u64(w, "durable_monotonic_ns", s->durable_ns);
+	json_object_end(w);
+	journal_end(&line, s->spool);
 }

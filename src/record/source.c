@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 
+#include "journal.h"
 #include "session.h"
 
 const struct source_ops *const source_list[] = {
@@ -29,22 +30,16 @@ const char *source_status_name(enum source_status s)
 static void journal_status(struct source *s, const char *name, enum source_status status,
 			   const char *why)
 {
-	struct text line = {0};
-	struct json_writer w;
+	struct journal_line line;
+	struct json_writer *w;
 
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "source");
-	json_object(&w);
-	json_kv_str(&w, "name", name);
-	json_kv_str(&w, "status", source_status_name(status));
-	json_kv_str(&w, "why", why);
-	json_object_end(&w);
-	json_object_end(&w);
-	text_str(&line, "\n");
-	if (text_ok(&line))
-		spool_journal(s->session->spool, line.s, line.len);
-	text_free(&line);
+	w = journal_begin(&line, "source");
+	json_object(w);
+	json_kv_str(w, "name", name);
+	json_kv_str(w, "status", source_status_name(status));
+	json_kv_str(w, "why", why);
+	json_object_end(w);
+	journal_end(&line, s->session->spool);
 }
 
 /**

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
+#include "journal.h"
 #include "session.h"
 
 #define ANCHOR_EVERY_NS NSEC_PER_SEC
@@ -121,48 +122,36 @@ static int make_instance(struct source *s)
 static void journal_local(struct source *s, const char *when)
 {
 	struct session_stats *stats = &s->session->stats;
-	struct text line = {0};
-	struct json_writer w;
+	struct journal_line line;
+	struct json_writer *w;
 
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "local_clock");
-	json_object(&w);
-	json_kv_str(&w, "when", when);
-	json_kv_u64(&w, "monotonic_ns", clock_mono_ns());
-	json_kv_i64(&w, "monotonic_minus_local_ns", atomic_load(&stats->local_offset_ns));
-	json_kv_u64(&w, "bound_ns", atomic_load(&stats->local_bound_ns));
-	json_object_end(&w);
-	json_object_end(&w);
-	text_str(&line, "\n");
-	if (text_ok(&line))
-		spool_journal(s->session->spool, line.s, line.len);
-	text_free(&line);
+	w = journal_begin(&line, "local_clock");
+	json_object(w);
+	json_kv_str(w, "when", when);
+	json_kv_u64(w, "monotonic_ns", clock_mono_ns());
+	json_kv_i64(w, "monotonic_minus_local_ns", atomic_load(&stats->local_offset_ns));
+	json_kv_u64(w, "bound_ns", atomic_load(&stats->local_bound_ns));
+	json_object_end(w);
+	journal_end(&line, s->session->spool);
 }
 
 /* ---- the other clocks ---- */
 
 static void journal_anchor(struct source *s, const char *when, const struct clock_anchor *a)
 {
-	struct text line = {0};
-	struct json_writer w;
+	struct journal_line line;
+	struct json_writer *w;
 
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "anchor");
-	json_object(&w);
-	json_kv_str(&w, "when", when);
-	json_kv_u64(&w, "monotonic_ns", a->mono_ns);
-	json_kv_u64(&w, "realtime_ns", a->real_ns);
-	json_kv_u64(&w, "boottime_ns", a->boot_ns);
-	json_kv_u64(&w, "tai_ns", a->tai_ns);
-	json_kv_u64(&w, "bound_ns", a->bound_ns);
-	json_object_end(&w);
-	json_object_end(&w);
-	text_str(&line, "\n");
-	if (text_ok(&line))
-		spool_journal(s->session->spool, line.s, line.len);
-	text_free(&line);
+	w = journal_begin(&line, "anchor");
+	json_object(w);
+	json_kv_str(w, "when", when);
+	json_kv_u64(w, "monotonic_ns", a->mono_ns);
+	json_kv_u64(w, "realtime_ns", a->real_ns);
+	json_kv_u64(w, "boottime_ns", a->boot_ns);
+	json_kv_u64(w, "tai_ns", a->tai_ns);
+	json_kv_u64(w, "bound_ns", a->bound_ns);
+	json_object_end(w);
+	journal_end(&line, s->session->spool);
 }
 
 static void note_step(struct source *s, int64_t step_ns, const struct clock_anchor *a)

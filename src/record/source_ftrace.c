@@ -732,32 +732,6 @@ static void ftrace_freeze(struct source *s)
 			       strerror(errno));
 }
 
-static void journal_stats(struct source *s)
-{
-	struct ftrace *f = s->priv;
-	struct text line = {0}, stats = {0};
-	struct json_writer w;
-
-	json_begin(&w, &line, false);
-	json_object(&w);
-	json_key(&w, "cpu_stats");
-	json_array(&w);
-	for (uint32_t cpu = 0; cpu < f->rings.cpu_count; cpu++) {
-		text_reset(&stats);
-		if (f->rings.cpus[cpu].stats_fd < 0 || rings_stats_text(&f->rings, cpu, &stats) < 0)
-			json_null(&w);
-		else
-			json_str(&w, text_c(&stats));
-	}
-	json_array_end(&w);
-	json_object_end(&w);
-	text_str(&line, "\n");
-	if (text_ok(&line))
-		spool_journal(s->session->spool, line.s, line.len);
-	text_free(&line);
-	text_free(&stats);
-}
-
 static int ftrace_drain(struct source *s, struct err *e)
 {
 	struct ftrace *f = s->priv;
@@ -765,7 +739,7 @@ static int ftrace_drain(struct source *s, struct err *e)
 	(void)e;
 	pump_stop(&f->pump);
 	rings_settle(&f->rings, clock_mono_ns());
-	journal_stats(s);
+	rings_journal_stats(&f->rings);
 	atomic_store(&s->records, atomic_load(&s->session->stats.events));
 	return 0;
 }
