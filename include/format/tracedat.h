@@ -15,6 +15,17 @@
 #include "base/err.h"
 #include "base/text.h"
 
+/* trace-cmd.dat.v6(5) and include/private/trace-cmd-private.h of trace-cmd: those that are used. */
+enum tracedat_option {
+	TRACEDAT_END = 0,
+	TRACEDAT_DATE = 1,
+	TRACEDAT_CPUSTAT = 2,
+	TRACEDAT_TRACECLOCK = 4,
+	TRACEDAT_UNAME = 5,
+	TRACEDAT_OFFSET = 7,
+	TRACEDAT_CPUCOUNT = 8,
+};
+
 struct tracedat_format {
 	const char *system; /* "ftrace" for the ones the kernel uses itself */
 	const char *text;   /* the event's format file */

@@ -42,16 +42,6 @@ static const uint8_t tracedat_magic[] = {0x17, 0x08, 0x44, 't', 'r', 'a', 'c', '
 #define PAGE_BYTES_MAX (UINT32_C(1) << 24) /* as in ringpage.c */
 #define HEAD_BYTES_MAX (UINT64_C(1) << 40) /* kallsyms and formats have some 20 MiB */
 
-enum tracedat_option {
-	OPTION_END = 0,
-	OPTION_DATE = 1,
-	OPTION_CPUSTAT = 2,
-	OPTION_TRACECLOCK = 4,
-	OPTION_UNAME = 5,
-	OPTION_OFFSET = 7,
-	OPTION_CPUCOUNT = 8,
-};
-
 static void add_u16(struct text *out, uint16_t v)
 {
 	uint8_t b[2];
@@ -240,9 +230,9 @@ static void add_clock_options(int64_t real_offset_ns, struct text *out)
 	}
 	(void)snprintf(buf, sizeof(buf), "%s0x%llx", us < 0 ? "-" : "",
 		       us < 0 ? -(unsigned long long)us : (unsigned long long)us);
-	add_option_string(out, OPTION_DATE, buf);
+	add_option_string(out, TRACEDAT_DATE, buf);
 	(void)snprintf(buf, sizeof(buf), "%lld", (long long)rest);
-	add_option_string(out, OPTION_OFFSET, buf);
+	add_option_string(out, TRACEDAT_OFFSET, buf);
 }
 
 static void add_options(const struct tracedat_tail *t, struct text *out)
@@ -257,7 +247,7 @@ static void add_options(const struct tracedat_tail *t, struct text *out)
 			continue;
 		text_printf(&stat, "CPU: %u\n%s", i, t->cpu_stats[i]);
 		out->failed |= !text_ok(&stat);
-		add_option_string(out, OPTION_CPUSTAT, text_c(&stat));
+		add_option_string(out, TRACEDAT_CPUSTAT, text_c(&stat));
 	}
 	/*
 	 * trace-cmd 3.1 takes the clock's name from here, without a look at the length: of an
@@ -265,12 +255,12 @@ static void add_options(const struct tracedat_tail *t, struct text *out)
 	 * there. Older ones only note that there is an option, and read the text behind the table.
 	 */
 	if (t->trace_clock)
-		add_option_string(out, OPTION_TRACECLOCK, t->trace_clock);
+		add_option_string(out, TRACEDAT_TRACECLOCK, t->trace_clock);
 	if (t->uname)
-		add_option_string(out, OPTION_UNAME, t->uname);
+		add_option_string(out, TRACEDAT_UNAME, t->uname);
 	put_le32(cpus, t->cpus);
-	add_option(out, OPTION_CPUCOUNT, cpus, sizeof(cpus));
-	add_u16(out, OPTION_END);
+	add_option(out, TRACEDAT_CPUCOUNT, cpus, sizeof(cpus));
+	add_u16(out, TRACEDAT_END);
 }
 
 static uint64_t align_up(uint64_t n, uint64_t step)

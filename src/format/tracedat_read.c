@@ -25,16 +25,6 @@ static const uint8_t tracedat_magic[] = {0x17, 0x08, 0x44, 't', 'r', 'a', 'c', '
 #define SECTION_BYTES 10   /* "options  ", "flyrecord", "latency  ", each with its NUL */
 #define PAGE_BYTES_MAX (UINT32_C(1) << 24) /* as in ringpage.c */
 
-/* trace-cmd.dat.v6(5) and include/private/trace-cmd-private.h of trace-cmd. */
-enum tracedat_option {
-	OPTION_END = 0,
-	OPTION_DATE = 1,
-	OPTION_CPUSTAT = 2,
-	OPTION_TRACECLOCK = 4,
-	OPTION_UNAME = 5,
-	OPTION_OFFSET = 7,
-};
-
 /* A walk over the buffer; .needed is how long it must be, at least, for the walk to go on. */
 struct reader {
 	const uint8_t *bytes;
@@ -402,18 +392,18 @@ static int option_use(uint16_t kind, const struct tracedat_span *s, struct trace
 		      bool *has_clock, struct err *e)
 {
 	switch (kind) {
-	case OPTION_DATE:
+	case TRACEDAT_DATE:
 		t->options_skipped += !option_offset(s, 1000, t);
 		break;
-	case OPTION_OFFSET:
+	case TRACEDAT_OFFSET:
 		t->options_skipped += !option_offset(s, 1, t);
 		break;
-	case OPTION_CPUSTAT:
+	case TRACEDAT_CPUSTAT:
 		return cpu_stat_add(t, s, e);
-	case OPTION_UNAME:
+	case TRACEDAT_UNAME:
 		t->uname = option_text(s);
 		break;
-	case OPTION_TRACECLOCK:
+	case TRACEDAT_TRACECLOCK:
 		*has_clock = true;
 		break;
 	default: /* hooks, buffers of other instances, newer ones: nothing that is needed here */
@@ -432,7 +422,7 @@ static int read_options(struct reader *r, struct tracedat_read_tail *t, bool *ha
 
 		if (!kind)
 			return reader_short(r, e);
-		if (get_le16(kind) == OPTION_END)
+		if (get_le16(kind) == TRACEDAT_END)
 			return 0;
 		res = read_text_u32(r, &s, e);
 		if (res == 0)

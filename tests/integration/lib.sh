@@ -66,6 +66,19 @@ os.execvp(sys.argv[1], sys.argv[1:])' unshare --net "$0"
 	instances >"$work/instances.before"
 }
 
+# make_witness KIB: another tracer's instance, $witness, whose rings hold what there is to record.
+make_witness() {
+	witness=$tracefs/instances/integration_witness_$$
+	test_cleanup() {
+		[ -d "$witness" ] || return 0
+		echo 0 >"$witness/events/enable"
+		rmdir "$witness"
+	}
+	mkdir "$witness"
+	echo mono >"$witness/trace_clock"
+	echo "$1" >"$witness/buffer_size_kb"
+}
+
 # A tracer that is not ours, and must not notice us.
 make_foreign() {
 	mkdir "$foreign"

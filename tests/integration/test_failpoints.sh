@@ -21,15 +21,7 @@ program=$(realpath "${FAILPOINT_PROGRAM:?names no program with fail points}")
 # What is ten times as old as it may be at most: on a busy machine no thread is on time.
 lag_ms=50
 bound_ns=500000000
-witness=$tracefs/instances/integration_witness_$$
-test_cleanup() {
-	[ -d "$witness" ] || return 0
-	echo 0 >"$witness/events/enable"
-	rmdir "$witness"
-}
-mkdir "$witness"
-echo mono >"$witness/trace_clock"
-echo 16384 >"$witness/buffer_size_kb"
+make_witness 16384
 echo 1 >"$witness/events/scoutfs/enable"
 
 mono_ns() { python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_MONOTONIC))'; }

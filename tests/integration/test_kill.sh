@@ -14,17 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 begin tcpdump tshark
 
 rounds=${KILL_ROUNDS:-15}
-witness=$tracefs/instances/integration_witness_$$
-
-test_cleanup() {
-	[ -d "$witness" ] || return 0
-	echo 0 >"$witness/events/enable"
-	rmdir "$witness"
-}
-
-mkdir "$witness"
-echo mono >"$witness/trace_clock"
-echo 32768 >"$witness/buffer_size_kb"
+make_witness 32768
 
 # ---- random moments ----
 
