@@ -477,15 +477,13 @@ static unsigned int segment_number(const char *name)
 
 /*
  * Was the segment dropped since it was opened, and its file taken for newer chunks? All but the
- * @newest were complete by then, and none is ever cut but for that.
+ * newest were complete by then, and had been for long: nothing but that writes to them.
  */
-static bool was_dropped(const struct bundle_file *f, bool newest)
+static bool was_dropped(const struct bundle_file *f)
 {
 	struct stat now;
 
-	if (fstat(f->fd, &now) < 0 || (uint64_t)now.st_size < f->size)
-		return true;
-	return !newest && written_ns(&now) != f->written_ns;
+	return fstat(f->fd, &now) < 0 || written_ns(&now) != f->written_ns;
 }
 
 /*
@@ -497,7 +495,7 @@ static int index_segment(struct bundle *b, uint16_t file, bool newest, struct er
 	struct bundle_notes_mark mark = bundle_notes_mark(b);
 	int r = bundle_row_segment(b, file, newest, e);
 
-	if (r == 0 && b->is_folder && was_dropped(&b->files[file], newest)) {
+	if (r == 0 && b->is_folder && !newest && was_dropped(&b->files[file])) {
 		bundle_drop_chunks(b, file);
 		bundle_notes_back(b, mark);
 	}

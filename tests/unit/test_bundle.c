@@ -649,6 +649,17 @@ static void last_chunks(const struct text *bytes, size_t ret[2])
 	CHECK(ret[1] > 0);
 }
 
+/* Open the folder, as if the oldest segment had been there for long, which it would be. */
+static struct bundle *open_late(const struct left *f)
+{
+	static const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	struct bundle *b = NULL;
+
+	if (futimens(f->old_fd, times) < 0 || bundle_open_files(f->live.dir.path, &b, NULL) < 0)
+		kit_die(f->live.dir.path);
+	return b;
+}
+
 /* Index what was opened before: a row of chunks from @first on, and not a word of damage. */
 static void check_no_hole(struct bundle *b, uint32_t first)
 {
@@ -673,7 +684,7 @@ static void a_segment_that_is_dropped_meanwhile_makes_no_hole(void)
 
 	last_chunks(&f.old, last);
 	for (size_t i = 0; i < 2; i++) {
-		CHECK_EQ(bundle_open_files(f.live.dir.path, &b, NULL), 0);
+		b = open_late(&f);
 		/* Between two chunks, and within one. */
 		CHECK_EQ(ftruncate(f.old_fd, (off_t)(last[0] - i)), 0);
 		check_no_hole(b, f.first);
@@ -700,7 +711,7 @@ static void nor_does_its_file_when_it_is_the_next_one(void)
 	CHECK(fd >= 0 && ftruncate(fd, (off_t)last[1]) == 0);
 	/* So long that nothing is missing at its old end. */
 	CHECK_EQ(ftruncate(f.old_fd, (off_t)n), 0);
-	CHECK_EQ(bundle_open_files(f.live.dir.path, &b, NULL), 0);
+	b = open_late(&f);
 	CHECK_EQ(pwrite(fd, f.new.s + last[1], last[0] - last[1], (off_t)last[1]),
 		 (ssize_t)(last[0] - last[1]));
 	CHECK_EQ(ftruncate(f.old_fd, 0), 0);
