@@ -82,6 +82,7 @@ class Stream:
                 piece = self.later.pop(at)[(self.next - at) & 0xFFFFFFFF:]
                 self.next = (self.next + len(piece)) & 0xFFFFFFFF
                 self.data += piece
+                counts["tcp.payload"] += len(piece)
         self.messages()
 
     def messages(self):
@@ -193,7 +194,6 @@ def walk(raw, low, high):
         if s.peer:
             s.peer.peer = s
         s.segment(seq, p[head:], flags & 2)
-        counts["tcp.payload"] += len(p) - head
     for s in streams.values():
         if s.later:
             fault(f"{s.name}: {len(s.later)} segments after a hole")
